@@ -1,0 +1,154 @@
+// POSIX file access behind core/files.h.
+// Errors carry the system's own reason (strerror) and name the path.
+#include "core/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "core/ensure.h"
+
+namespace vimach {
+
+namespace {
+
+constexpr int64_t max_transfer = int64_t{1} << 30;  // Linux moves at most 2 GiB - 4 KiB a call
+
+[[noreturn]] void fail_system(const char* action, const std::string& path, const char* remedy) {
+    fail(format("cannot %s: %s", action, std::strerror(errno)), path, remedy);
+}
+
+void require_regular(const struct stat& status, const std::string& path) {
+    if (S_ISREG(status.st_mode)) return;
+    fail(S_ISDIR(status.st_mode) ? "is a directory, not a file" : "is not a regular file", path,
+         "name a regular file");
+}
+
+std::string read_standard_input() {
+    std::string text;
+    char buffer[65536];
+    for (;;) {
+        ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) fail_system("read", "standard input", "pipe text into the program");
+        if (count == 0) return text;
+        text.append(buffer, static_cast<size_t>(count));
+    }
+}
+
+}  // namespace
+
+InputFile::InputFile(const std::string& path) : path_(path) {
+    // Look before opening: opening a fifo would wait for a writer.
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0) fail_system("open", path, "check the path");
+    require_regular(status, path);
+
+    // Look again at what was opened, in case the name changed hands in between.
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor_ < 0) fail_system("open", path, "check the permissions");
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+        ::close(descriptor_);
+        fail("changed while it was opened", path, "try again");
+    }
+    size_ = status.st_size;
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read_at(int64_t offset, void* destination, int64_t count) const {
+    auto* out = static_cast<char*>(destination);
+    while (count > 0) {
+        auto part = static_cast<size_t>(std::min(count, max_transfer));
+        ssize_t got = ::pread(descriptor_, out, part, offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) fail_system("read", path_, "check the disk");
+        if (got == 0) {
+            fail(format("ends at byte %lld, %lld bytes short", static_cast<long long>(offset),
+                        static_cast<long long>(count)),
+                 path_, "the file is truncated: write or fetch it again");
+        }
+        out += got;
+        offset += got;
+        count -= got;
+    }
+}
+
+OutputFile::OutputFile(const std::string& path)
+    : path_(path), temporary_(path + format(".%d.tmp", static_cast<int>(::getpid()))) {
+    auto folder = std::filesystem::path(path).parent_path();
+    std::error_code error;
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    if (error) {
+        fail("cannot create the folder: " + error.message(), folder.string(),
+             "choose another with --out");
+    }
+
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail_system("write", path, "choose a folder that can be written");
+}
+
+OutputFile::~OutputFile() {
+    if (descriptor_ < 0) return;
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+}
+
+void OutputFile::write(const void* bytes, int64_t count) {
+    const auto* in = static_cast<const char*>(bytes);
+    while (count > 0) {
+        auto part = static_cast<size_t>(std::min(count, max_transfer));
+        ssize_t put = ::write(descriptor_, in, part);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) fail_system("write", path_, "free some space or choose another folder");
+        in += put;
+        count -= put;
+    }
+}
+
+void OutputFile::commit() {
+    if (::close(descriptor_) != 0) fail_system("write", path_, "check the disk");
+    descriptor_ = -1;
+    if (::rename(temporary_.c_str(), path_.c_str()) == 0) return;
+
+    // Leave no temporary file behind a failed rename.
+    int reason = errno;
+    ::unlink(temporary_.c_str());
+    errno = reason;
+    fail_system("rename the finished file to", path_, "move what stands in its place");
+}
+
+std::string read_text(const std::string& path) {
+    if (path == "-") return read_standard_input();
+    InputFile file(path);
+    std::string text(static_cast<size_t>(file.size()), '\0');
+    file.read_at(0, text.data(), file.size());
+    return text;
+}
+
+void write_text(const std::string& path, std::string_view text) {
+    OutputFile file(path);
+    file.write(text.data(), static_cast<int64_t>(text.size()));
+    file.commit();
+}
+
+std::string find_in_project(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (fs::path(path).is_absolute() || fs::exists(path, error)) return path;
+
+    // Climb from the program (build/00_gpt2, build/float/tests) to a folder that has the path.
+    fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (int level = 0; level < 3 && !error && folder.has_relative_path(); ++level) {
+        folder = folder.parent_path();
+        if (fs::exists(folder / path, error)) return (folder / path).string();
+    }
+    return path;
+}
+
+}  // namespace vimach

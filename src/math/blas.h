@@ -1,0 +1,36 @@
+// Matrix products. OpenBLAS does the arithmetic on one thread at a time; `matmul` cuts the result
+// into tiles that depend on the shapes alone and spreads them with core/parallel, so there is one
+// pool of threads and the same digits on any number of them (OpenBLAS's own threads round
+// differently at 1 and 2).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/tensor.h"
+
+namespace vimach {
+
+struct MatmulOptions {
+    bool transpose_a = false;  ///< use A transposed: A is stored [k, m]
+    bool transpose_b = false;  ///< use B transposed: B is stored [n, k]
+    Real alpha = 1;            ///< scales the product
+    bool accumulate = false;   ///< add to C instead of overwriting it
+};
+
+/// What to do with a finished tile of C, which starts at (row, col), while it is in the cache.
+using TileWork = std::function<void(MatrixView tile, int64_t row, int64_t col)>;
+
+/// C = alpha A B (+ C): [m, k] x [k, n] -> [m, n]. `finish`, if given, runs once on every tile.
+void matmul(ConstMatrixView a, ConstMatrixView b, MatrixView c, const MatmulOptions& options = {},
+            const TileWork& finish = {});
+
+/// The same product as one BLAS call on the calling thread: for use inside a parallel block.
+void matmul_serial(ConstMatrixView a, ConstMatrixView b, MatrixView c,
+                   const MatmulOptions& options = {});
+
+/// OpenBLAS's version and the processor whose kernels it chose, e.g. "OpenBLAS 0.3.21 SkylakeX".
+std::string blas_kernels();
+
+}  // namespace vimach

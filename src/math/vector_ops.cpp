@@ -1,0 +1,78 @@
+// Sums and maxima in 16 lanes; see math/vector_ops.h.
+// Every function walks whole groups of 16 first, then the rest into lane 0, 1, 2, ...
+#include "math/vector_ops.h"
+
+#include <algorithm>
+
+namespace vimach {
+
+namespace {
+
+constexpr size_t n_lane = 16;
+
+struct Lanes {
+    Real lane[n_lane] = {};
+
+    /// Adds the lanes in pairs: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
+    Real total() const {
+        Real partial[n_lane];
+        std::copy(lane, lane + n_lane, partial);
+        for (size_t half = n_lane / 2; half >= 1; half /= 2) {
+            for (size_t i = 0; i < half; ++i) partial[i] += partial[i + half];
+        }
+        return partial[0];
+    }
+};
+
+}  // namespace
+
+Real sum(std::span<const Real> x) {
+    Lanes lanes;
+    size_t i = 0;
+    for (; i + n_lane <= x.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l) lanes.lane[l] += x[i + l];
+    }
+    for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += x[i];
+    return lanes.total();
+}
+
+Real sum_squared_deviations(std::span<const Real> x, Real mean) {
+    Lanes lanes;
+    size_t i = 0;
+    for (; i + n_lane <= x.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l) {
+            Real deviation = x[i + l] - mean;
+            lanes.lane[l] += deviation * deviation;
+        }
+    }
+    for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += (x[i] - mean) * (x[i] - mean);
+    return lanes.total();
+}
+
+Real maximum(std::span<const Real> x) {
+    Real lane[n_lane];
+    std::fill(lane, lane + n_lane, x[0]);
+    size_t i = 0;
+    for (; i + n_lane <= x.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l) lane[l] = lane[l] < x[i + l] ? x[i + l] : lane[l];
+    }
+    for (size_t l = 0; i < x.size(); ++i, ++l) lane[l] = std::max(lane[l], x[i]);
+    return *std::max_element(lane, lane + n_lane);
+}
+
+Real exp_and_sum(std::span<Real> x, Real shift) {
+    for (Real& value : x) value = vector_exp(value - shift);
+    return sum(x);
+}
+
+Real sum_of_exp(std::span<const Real> x, Real shift) {
+    Lanes lanes;
+    size_t i = 0;
+    for (; i + n_lane <= x.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l) lanes.lane[l] += vector_exp(x[i + l] - shift);
+    }
+    for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += vector_exp(x[i] - shift);
+    return lanes.total();
+}
+
+}  // namespace vimach

@@ -1,0 +1,201 @@
+// Reading, writing and drawing GPT-2's weights; see model/gpt2_file.h. One list, `parameters`,
+// says which tensors a model has, under which name and in which shape; all three follow it.
+#include "model/gpt2_file.h"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <unordered_set>
+
+#include "core/ensure.h"
+#include "core/files.h"
+#include "core/rng.h"
+#include "model/safetensors.h"
+
+namespace vimach {
+
+namespace {
+
+/// One tensor of the model: its name in the file, its place, its shape, and the standard deviation
+/// of its random start (0: all zero; -1: all one).
+struct Parameter {
+    std::string name;
+    Tensor* tensor;
+    std::vector<int64_t> shape;
+    double deviation;
+};
+
+std::vector<Parameter> parameters(Gpt2& model) {
+    const Gpt2Config& c = model.config;
+    int64_t d = c.d_model, m = c.d_mlp;
+    constexpr double wide = 0.02, zero = 0, one = -1;
+    double narrow = wide / std::sqrt(2.0 * static_cast<double>(c.n_layer));
+
+    std::vector<Parameter> list = {{"wte.weight", &model.W_E, {c.d_vocab, d}, wide},
+                                   {"wpe.weight", &model.W_pos, {c.n_ctx, d}, wide / 2}};
+    for (size_t layer = 0; layer < model.blocks.size(); ++layer) {
+        Gpt2Block& b = model.blocks[layer];
+        Parameter block[] = {{"ln_1.weight", &b.ln_1_gain, {d}, one},
+                             {"ln_1.bias", &b.ln_1_bias, {d}, zero},
+                             {"attn.c_attn.weight", &b.W_QKV, {d, 3 * d}, wide},
+                             {"attn.c_attn.bias", &b.b_QKV, {3 * d}, zero},
+                             {"attn.c_proj.weight", &b.W_O, {d, d}, narrow},
+                             {"attn.c_proj.bias", &b.b_O, {d}, zero},
+                             {"ln_2.weight", &b.ln_2_gain, {d}, one},
+                             {"ln_2.bias", &b.ln_2_bias, {d}, zero},
+                             {"mlp.c_fc.weight", &b.W_in, {d, m}, wide},
+                             {"mlp.c_fc.bias", &b.b_in, {m}, zero},
+                             {"mlp.c_proj.weight", &b.W_out, {m, d}, narrow},
+                             {"mlp.c_proj.bias", &b.b_out, {d}, zero}};
+        for (Parameter& parameter : block) {
+            parameter.name = format("h.%zu.", layer) + parameter.name;
+            list.push_back(std::move(parameter));
+        }
+    }
+    list.push_back({"ln_f.weight", &model.ln_final_gain, {d}, one});
+    list.push_back({"ln_f.bias", &model.ln_final_bias, {d}, zero});
+    return list;
+}
+
+/// The command that brings the model of a folder.
+std::string remedy_for(const std::string& folder) {
+    std::string name = std::filesystem::path(folder).lexically_normal().filename().string();
+    if (name == "gpt2" || name == "gpt2-large") return "run weights/fetch.sh " + name;
+    if (name == "gpt2-shape") return "run make weights/gpt2-shape";
+    return "pass --model weights/nano, or run weights/fetch.sh gpt2 and pass --model weights/gpt2";
+}
+
+/// A mask buffer that some files store with the weights: h.N.attn.bias, h.N.attn.masked_bias.
+bool is_mask_buffer(const std::string& name) {
+    return name.starts_with("h.") &&
+           (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
+}
+
+/// Looks tensors up by their name without the prefix "transformer.", which some files have.
+class Source {
+public:
+    Source(const SafetensorsReader& reader, const std::string& folder)
+        : reader_(reader), folder_(folder) {
+        if (reader.find("transformer.wte.weight")) prefix_ = "transformer.";
+    }
+
+    [[noreturn]] void refuse(const std::string& what) const {
+        fail(what, reader_.path(), remedy_for(folder_));
+    }
+
+    const TensorEntry& entry(const std::string& name, size_t n_extent) const {
+        const TensorEntry* found = reader_.find(prefix_ + name);
+        if (found == nullptr) refuse("is no GPT-2: the tensor " + name + " is missing");
+        if (found->shape.size() != n_extent) refuse_shape(name, found->shape);
+        return *found;
+    }
+
+    [[noreturn]] void refuse_shape(const std::string& name,
+                                   std::span<const int64_t> shape) const {
+        refuse("is no GPT-2: " + name + " has the shape " + shape_text(shape));
+    }
+
+    bool has(const std::string& name) const { return reader_.find(prefix_ + name) != nullptr; }
+
+    Tensor read(const Parameter& parameter) const {
+        const TensorEntry& found = entry(parameter.name, parameter.shape.size());
+        if (found.shape != parameter.shape) refuse_shape(parameter.name, found.shape);
+        return reader_.read(found);
+    }
+
+    int64_t n_head(int64_t d_model) const {
+        const auto& metadata = reader_.header().metadata;
+        auto stored = metadata.find("n_head");
+        if (stored == metadata.end() && d_model % 64 == 0) return d_model / 64;
+        if (stored == metadata.end()) refuse("has no n_head, and d_model is no multiple of 64");
+
+        int64_t value = 0;
+        const std::string& text = stored->second;
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        bool number = error == std::errc{} && end == text.data() + text.size();
+        if (number && value > 0 && d_model % value == 0) return value;
+        refuse("n_head is '" + text + "', which does not divide d_model into heads");
+    }
+
+    /// Refuses tensors that are neither parameters nor mask buffers.
+    void refuse_extras(const std::vector<Parameter>& wanted) const {
+        std::unordered_set<std::string> names;
+        for (const Parameter& parameter : wanted) names.insert(prefix_ + parameter.name);
+        for (const TensorEntry& found : reader_.header().tensors) {
+            bool known = names.contains(found.name) || (found.name.starts_with(prefix_) &&
+                         is_mask_buffer(found.name.substr(prefix_.size())));
+            if (!known) refuse("is no GPT-2: it has a tensor " + found.name);
+        }
+    }
+
+private:
+    const SafetensorsReader& reader_;
+    const std::string& folder_;
+    std::string prefix_;
+};
+
+}  // namespace
+
+int64_t Gpt2Config::n_parameter() const {
+    int64_t block = 4 * d_model + d_model * 4 * d_model + 4 * d_model +  // norms, attention
+                    2 * d_model * d_mlp + d_mlp + d_model;               // MLP
+    return (d_vocab + n_ctx) * d_model + n_layer * block + 2 * d_model;
+}
+
+Gpt2 load_gpt2(const std::string& folder) {
+    std::string found = find_in_project(folder), path = found + "/model.safetensors";
+    if (!std::filesystem::exists(path)) fail("there is no model", path, remedy_for(folder));
+    SafetensorsReader reader(path);
+    Source source(reader, folder);
+
+    // Take the extents from the shapes.
+    Gpt2 model;
+    Gpt2Config& c = model.config;
+    const auto& embedding = source.entry("wte.weight", 2).shape;
+    c.d_vocab = embedding[0];
+    c.d_model = embedding[1];
+    c.n_ctx = source.entry("wpe.weight", 2).shape[0];
+    c.d_mlp = source.entry("h.0.mlp.c_fc.weight", 2).shape[1];
+    if (c.d_vocab < 1 || c.d_model < 1 || c.n_ctx < 1 || c.d_mlp < 1) {
+        source.refuse("is no GPT-2: it has an empty tensor");
+    }
+    c.n_head = source.n_head(c.d_model);
+    while (source.has(format("h.%lld.ln_1.weight", static_cast<long long>(c.n_layer)))) ++c.n_layer;
+    model.blocks.resize(static_cast<size_t>(c.n_layer));
+    model.source = folder;
+
+    std::vector<Parameter> wanted = parameters(model);
+    source.refuse_extras(wanted);
+    for (Parameter& parameter : wanted) *parameter.tensor = source.read(parameter);
+    return model;
+}
+
+void save_gpt2(const Gpt2& model, const std::string& folder, const char* dtype) {
+    // The list is only read here; it is shared with code that writes through it.
+    std::vector<NamedTensor> tensors;
+    for (const Parameter& parameter : parameters(const_cast<Gpt2&>(model))) {
+        tensors.push_back({parameter.name, parameter.tensor});
+    }
+    write_safetensors(folder + "/model.safetensors", tensors,
+                      {{"format", "pt"}, {"n_head", std::to_string(model.config.n_head)}}, dtype);
+}
+
+Gpt2 random_gpt2(const Gpt2Config& config, uint64_t seed) {
+    Gpt2 model;
+    model.config = config;
+    model.blocks.resize(static_cast<size_t>(config.n_layer));
+    model.source = format("random weights, seed %llu", static_cast<unsigned long long>(seed));
+
+    Rng rng(seed);
+    for (Parameter& parameter : parameters(model)) {
+        *parameter.tensor = Tensor(parameter.shape);
+        for (Real& value : parameter.tensor->data) {
+            value = static_cast<Real>(parameter.deviation < 0 ? 1
+                                      : parameter.deviation > 0 ? parameter.deviation * rng.normal()
+                                                                : 0);
+        }
+    }
+    return model;
+}
+
+}  // namespace vimach

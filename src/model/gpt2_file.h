@@ -1,0 +1,24 @@
+// GPT-2 on disk: a folder with model.safetensors in Hugging Face's tensor names and layouts
+// (huggingface/transformers, GPT2Model: wte, wpe, h.N.attn.c_attn, ...; W stored [d_in, d_out]).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/gpt2.h"
+
+namespace vimach {
+
+/// Reads FOLDER/model.safetensors. The extents follow from the shapes; the number of heads from
+/// the metadata "n_head", else d_model / 64. Missing, extra or misshapen tensors are an Error;
+/// causal-mask buffers are skipped.
+Gpt2 load_gpt2(const std::string& folder);
+
+/// Writes FOLDER/model.safetensors so that load_gpt2 reads it; dtype "F32" or "F16".
+void save_gpt2(const Gpt2& model, const std::string& folder, const char* dtype = "F32");
+
+/// Random weights as before training: normal with standard deviation 0.02 (W_pos 0.01; W_O and
+/// W_out 0.02 / sqrt(2 n_layer)), biases 0, gains 1 (Radford et al. 2019, sec. 2.3).
+Gpt2 random_gpt2(const Gpt2Config& config, uint64_t seed);
+
+}  // namespace vimach

@@ -1,0 +1,67 @@
+// GPT-2's byte-level byte-pair encoding (Sennrich et al. 2016, alg. 1; Radford et al. 2019,
+// sec. 2.2): a text is cut into pieces (text/pretokenizer), each piece starts as single bytes, and
+// the pair of neighbours that was merged earliest in training is merged, leftmost first, until no
+// pair can be. The vocabulary follows from the list of merges alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vimach {
+
+struct EncodeOptions {
+    bool any_bytes = false;    ///< accept bytes that are not UTF-8 (lossless)
+    bool end_of_text = false;  ///< read "<|endoftext|>" as that token, not as ordinary text
+};
+
+class Tokenizer {
+public:
+    /// Reads merges in the form of GPT-2's merges.txt; errors name `where` and the line.
+    Tokenizer(std::string_view merges, const std::string& where);
+
+    /// Text to ids. Text that is not UTF-8 is refused with the byte's offset.
+    std::vector<int> encode(std::string_view text, const EncodeOptions& options = {}) const;
+
+    /// Ids to bytes; the bytes of a part of a text may end inside a character.
+    std::string decode(std::span<const int> ids) const;
+
+    /// The bytes of one token.
+    std::string_view token_bytes(int id) const;
+
+    /// Number of ids: 256 bytes + merges + the end-of-text token, which is the last.
+    int n_vocab() const { return static_cast<int>(offsets_.size()) - 1; }
+    int end_of_text() const { return n_vocab() - 1; }
+
+private:
+    int32_t find_merge(int left, int right) const;
+    int find_token(std::string_view bytes) const;
+    void insert_merge(int left, int right, int merged);
+    void insert_token(std::string_view bytes);
+    void encode_ordinary(std::string_view text, std::vector<int>& ids) const;
+    void encode_piece(std::string_view piece, std::vector<int>& ids) const;
+
+    std::string bytes_;              // the bytes of all tokens, one after the other
+    std::vector<uint32_t> offsets_;  // token id is bytes_[offsets_[id], offsets_[id + 1])
+    std::vector<uint64_t> merges_;   // hash table: left << 32 | right << 16 | merged
+    std::vector<int32_t> tokens_;    // hash table from bytes to id
+    size_t longest_ = 1;             // bytes of the longest token
+    int byte_ids_[256];              // id of each single byte
+};
+
+/// The tokenizer of GPT-2, from the project's weights/merges.txt.
+Tokenizer load_tokenizer();
+
+/// The shortest run of tokens that begins and ends between characters: usually one token; more
+/// where a character's bytes are spread over several.
+struct TokenGroup {
+    int64_t first, count;  ///< tokens [first, first + count)
+    size_t begin, end;     ///< bytes [begin, end) of the decoded text
+};
+
+/// Cuts ids into such runs. Bytes that are not UTF-8 count as characters of their own.
+std::vector<TokenGroup> group_by_character(const Tokenizer& tokenizer, std::span<const int> ids);
+
+}  // namespace vimach
