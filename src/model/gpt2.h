@@ -55,7 +55,7 @@ struct RunOptions {
     /// q, k, v, attn_scores, attn_pattern, z, attn_out, resid_mid, ln_2, mlp_pre, mlp_post,
     /// mlp_out, resid_post. All are [n_window * n_token, width], but attn_scores and attn_pattern
     /// [n_window, n_head, n_token, n_token].
-    std::vector<std::string> taps;
+    std::vector<std::string> taps = {};
 };
 
 /// Activations by the names asked for.

@@ -23,8 +23,10 @@ bool is_space(uint32_t c) {
            c == 0x205F || c == 0x3000;
 }
 
+/// A byte that is not UTF-8 counts as a letter: it is most often a part of one, so that tokens
+/// that end inside a character encode to themselves.
 Class classify(uint32_t c) {
-    if (c == invalid_code_point) return Class::other;
+    if (c == invalid_code_point) return Class::letter;
     if (is_space(c)) return Class::space;
     utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
     if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) return Class::letter;
@@ -94,6 +96,10 @@ size_t piece_end(std::string_view text, size_t at) {
     if (text[at] == ' ' && at + 1 < text.size()) begin = at + 1;
     Class kind = read_character(text, begin).kind;
     return kind == Class::space ? space_end(text, at) : run_end(text, begin, kind);
+}
+
+bool is_assigned(uint32_t code_point) {
+    return utf8proc_category(static_cast<utf8proc_int32_t>(code_point)) != UTF8PROC_CATEGORY_CN;
 }
 
 std::string unicode_version() { return utf8proc_unicode_version(); }

@@ -5,14 +5,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace vimach {
 
 /// End (byte offset) of the piece that begins at byte `at` < text.size(). A byte that is not
-/// UTF-8 counts as a character that is neither space, letter nor number.
+/// UTF-8 counts as a letter.
 size_t piece_end(std::string_view text, size_t at);
+
+/// Whether the Unicode tables in use know the character. Tools with newer tables may cut a text
+/// that holds others differently.
+bool is_assigned(uint32_t code_point);
 
 /// Version of the Unicode tables in use, e.g. "15.0.0".
 std::string unicode_version();

@@ -1,0 +1,42 @@
+// Text made fit for a page: escaped, visible to the last byte, numbers in few digits, tables.
+// Whatever bytes come in, what goes out is valid UTF-8 and valid HTML.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vimach {
+
+/// Escapes & < > " '. Bytes that are not UTF-8 and control characters become "\xNN"; newlines and
+/// tabs stay.
+std::string escape_text(std::string_view text);
+
+/// Bytes as one line of plain text in which nothing is invisible: newline "↵", tab "→", characters
+/// without a shape "\uNNNN", bytes that are not UTF-8 "\xNN", and the blanks at either end "·"
+/// (inner ones stay; all stay where `dot_blanks` is off).
+std::string visible_text(std::string_view bytes, bool dot_blanks = true);
+
+/// The width of a text in letters, estimated: 2 for East Asian characters and emoji, else 1.
+int text_columns(std::string_view text);
+
+/// The text, or its beginning and "…" where it is wider than `columns`.
+std::string shorten(const std::string& text, int columns);
+
+/// "%.*g"; "n/a" for NaN, "∞" and "-∞".
+std::string number_text(double value, int digits = 4);
+
+/// A header and rows of the same length, plain text.
+struct DataTable {
+    std::vector<std::string> header;
+    std::vector<std::vector<std::string>> rows;
+};
+
+/// A table that scrolls sideways inside its own box; columns of numbers are right-aligned.
+/// Throws where a row is not as long as the header.
+std::string table_html(const DataTable& table, const std::string& label);
+
+/// A table folded away under "data of LABEL"; above 6,000 cells as tab-separated lines.
+std::string data_html(const DataTable& table, const std::string& label);
+
+}  // namespace vimach

@@ -1,0 +1,87 @@
+// What the tests of files share: a folder that disappears with the test, raw files, the text of
+// the Error that some code throws, and texts in which ^ marks the byte that an error must name.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "core/ensure.h"
+
+namespace vimach::test {
+
+/// A fresh folder under the system's temporary one, removed with everything in it.
+class TempFolder {
+public:
+    TempFolder() {
+        path_ = (std::filesystem::temp_directory_path() / "vimach-test-XXXXXX").string();
+        REQUIRE(::mkdtemp(path_.data()) != nullptr);
+    }
+    ~TempFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
+
+    const std::string& path() const { return path_; }
+    std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+    /// The number of files and folders directly inside.
+    int64_t count() const {
+        return std::distance(std::filesystem::directory_iterator(path_), {});
+    }
+
+private:
+    std::string path_;
+};
+
+/// Writes bytes as they are, without the code under test.
+inline void write_raw(const std::string& path, std::string_view bytes) {
+    std::ofstream out(path, std::ios::binary);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    REQUIRE_MESSAGE(out.good(), path);
+}
+
+/// Reads bytes as they are, without the code under test.
+inline std::string read_raw(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    REQUIRE_MESSAGE(in.good(), path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The text of the Error that `action` throws. Any other exception passes and fails the test.
+inline std::string error_of(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no Error was thrown";
+}
+
+/// Checks that a text holds a part.
+inline void check_contains(const std::string& text, const std::string& part) {
+    CHECK_MESSAGE(text.find(part) != text.npos, "expected '" << part << "' in: " << text);
+}
+
+/// A text without its mark, and the byte at which the mark stood (npos: there was none).
+struct Marked {
+    std::string text;
+    size_t byte;
+};
+
+inline Marked unmark(std::string_view marked) {
+    Marked out = {std::string(marked), marked.find('^')};
+    if (out.byte != marked.npos) out.text.erase(out.byte, 1);
+    return out;
+}
+
+}  // namespace vimach::test
