@@ -3,10 +3,13 @@
 CXX      ?= g++
 MARCH    ?= native
 CXXFLAGS ?= -O3 -march=$(MARCH)
-WARNINGS := -Wall -Wextra $(if $(CI),-Werror)
+# -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651).
+WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
 COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) $(WARNINGS) -pthread -I. -Isrc -MMD -MP
 LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
 MAKEFLAGS += --jobs=$(shell nproc)
+
+comma    := ,
 
 SOURCES  := $(wildcard src/*/*.cpp)
 CHAPTERS := $(sort $(filter-out %_controls,$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
@@ -21,7 +24,7 @@ build/double/%.o:   FLAGS := -DVIMACH_DOUBLE
 build/sanitize/%.o: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                              -fsanitize=address,undefined
 
-.PHONY: all run run-full test verify sanitize check bench clean help $(NUMBERS) \
+.PHONY: all run run-full test verify sanitize check bench clean help differential $(NUMBERS) \
         $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
 
@@ -47,19 +50,63 @@ $(foreach build,float double sanitize,$(eval $(call compile_rule,$(build))))
 build/%/src/core/rng.o: CXXFLAGS += -ffp-contract=off
 
 $(addprefix build/,$(CHAPTERS)): build/%: build/float/chapters/%.o $(call objects,float,$(SOURCES))
-	$(CXX) $^ $(wildcard) $(LIBRARIES) -o $@
-
-build/float/tests/unit build/double/tests/unit: build/%/tests/unit: \
-        build/%/tests/main.o $(foreach t,$(SOURCES) $(TESTS),build/%/$(t:.cpp=.o))
 	$(CXX) $^ $(LIBRARIES) -o $@
-
-build/sanitize/tests/unit: build/sanitize/tests/main.o $(call objects,sanitize,$(SOURCES) $(TESTS))
-	$(CXX) -fsanitize=address,undefined $^ $(LIBRARIES) -o $@
-
-build/verify: build/float/tests/verify.o build/float/src/core/ensure.o build/float/src/core/files.o
-	$(CXX) $^ -o $@
 
 build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
+build/bench build/verify: build/%: build/float/tests/%.o $(call objects,float,$(SOURCES))
+	$(CXX) $^ $(LIBRARIES) -o $@
+
+define unit_rule
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,$(SOURCES) $(TESTS))
+	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
+endef
+$(eval $(call unit_rule,float))
+$(eval $(call unit_rule,double))
+$(eval $(call unit_rule,sanitize,-fsanitize=address$(comma)undefined))
+
 -include $(shell find build -name '*.d' 2>/dev/null)
+
+# --- run ----------------------------------------------------------------------------------------
+
+$(NUMBERS): %: all  # one chapter, with its own options
+	build/$(call chapter_of,$@) $(ARGS)
+
+run: all  ## build and run every chapter with --quick
+	@set -e; for chapter in $(CHAPTERS); do \
+	    echo "== $$chapter --quick"; build/$$chapter --quick; \
+	    echo "== report: out/$${chapter%%_*}/report.html"; done
+
+run-full: all  ## build and run every chapter at full size
+	@set -e; for chapter in $(CHAPTERS); do echo "== $$chapter"; build/$$chapter; done
+
+weights/gpt2-shape: build/random_model  ## write a random model of GPT-2 small's shape (498 MB)
+	build/random_model $@
+
+# --- test ---------------------------------------------------------------------------------------
+
+test: all build/verify build/float/tests/unit build/double/tests/unit  ## run every test
+	@tests/run.sh $(CHAPTERS)
+
+verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output
+
+$(addprefix verify-,$(NUMBERS)): verify-%: all build/verify
+	@build/$(call chapter_of,$*) --quick --out out/verify/$* | build/verify tests/expected/$*.txt
+
+sanitize: build/sanitize/tests/unit  ## run the unit tests under ASan and UBSan
+	build/sanitize/tests/unit
+
+check:  ## check house rules, headers, and the code with the tools installed
+	@tests/check.sh
+
+differential: build/float/tests/unit  ## compare 20,000 random strings with npm's tiktoken
+	@mkdir -p out
+	node tests/tokenizer_differential.mjs 20000 $(or $(SEED),1) > out/random.jsonl
+	VIMACH_TOKENIZER_CASES=out/random.jsonl build/float/tests/unit -tc='tokenizer: random*'
+
+bench: build/bench weights/gpt2-shape  ## compare speed and memory with peers; ONLY=name, TEXT=file
+	@ONLY='$(ONLY)' TEXT='$(TEXT)' build/bench
+
+clean:  ## remove everything built and written
+	rm -rf build out

@@ -13,6 +13,7 @@
 #include "model/gpt2_file.h"
 #include "model/layers.h"
 #include "model/safetensors.h"
+#include "support.h"
 
 using namespace vimach;
 
@@ -191,30 +192,25 @@ TEST_CASE("forward: a pattern's rows sum to one and hide the future") {
 TEST_CASE("forward: what cannot be run is refused by name") {
     Gpt2 model = tiny();
     std::vector<int> ids = tiny_ids(model, 10);
-    auto refused = [](const char* phrase, auto action) {
-        try {
-            action();
-        } catch (const Error& error) {
-            return std::string(error.what()).find(phrase) != std::string::npos;
-        }
-        return false;
+    auto check_refused = [](const char* phrase, const std::function<void()>& action) {
+        test::check_contains(test::error_of(action), phrase);
     };
     Tensor resid = embed_ids(model, ids, 1);
-    CHECK(refused("use blocks.N.NAME with N from 0 to 1",
-                  [&] { run_blocks(model, resid, 1, {.taps = {"blocks.2.mlp_pre"}}); }));
-    CHECK(refused("there is no activation 'blocks.1.mlp'",
-                  [&] { run_blocks(model, resid, 1, {.taps = {"blocks.1.mlp"}}); }));
-    CHECK(refused("cannot run blocks 2 to 1",
-                  [&] { run_blocks(model, resid, 1, {.first = 2, .stop = 1}); }));
-    CHECK(refused("cannot run blocks 0 to 3", [&] { run_blocks(model, resid, 1, {.stop = 3}); }));
-    CHECK(refused("do not divide into 3 windows", [&] { embed_ids(model, ids, 3); }));
-    CHECK(refused("do not fit into the context of 16",
-                  [&] { embed_ids(model, tiny_ids(model, 17), 1); }));
-    CHECK(refused("the id 61 is not in the model's vocabulary",
-                  [&] { embed_ids(model, std::vector<int>{61}, 1); }));
-    CHECK(refused("the id -1", [&] { embed_ids(model, std::vector<int>{-1}, 1); }));
-    CHECK(refused("has the shape", [&] {
+    check_refused("use blocks.N.NAME with N from 0 to 1",
+                  [&] { run_blocks(model, resid, 1, {.taps = {"blocks.2.mlp_pre"}}); });
+    check_refused("there is no activation 'blocks.1.mlp'",
+                  [&] { run_blocks(model, resid, 1, {.taps = {"blocks.1.mlp"}}); });
+    check_refused("cannot run blocks 2 to 1",
+                  [&] { run_blocks(model, resid, 1, {.first = 2, .stop = 1}); });
+    check_refused("cannot run blocks 0 to 3", [&] { run_blocks(model, resid, 1, {.stop = 3}); });
+    check_refused("do not divide into 3 windows", [&] { embed_ids(model, ids, 3); });
+    check_refused("do not fit into the context of 16",
+                  [&] { embed_ids(model, tiny_ids(model, 17), 1); });
+    check_refused("the id 61 is not in the model's vocabulary",
+                  [&] { embed_ids(model, std::vector<int>{61}, 1); });
+    check_refused("the id -1", [&] { embed_ids(model, std::vector<int>{-1}, 1); });
+    check_refused("has the shape", [&] {
         Tensor wrong({4, 11});
         run_blocks(model, wrong, 1);
-    }));
+    });
 }

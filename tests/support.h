@@ -1,10 +1,13 @@
 // What the tests of files share: a folder that disappears with the test, raw files, the text of
 // the Error that some code throws, and texts in which ^ marks the byte that an error must name.
+// Nothing here uses the code under test but vimach::Error.
 #pragma once
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -42,8 +45,10 @@ private:
     std::string path_;
 };
 
-/// Writes bytes as they are, without the code under test.
+/// Writes bytes as they are, without the code under test. The file is a new one: some file systems
+/// wait for the disk when an old one is overwritten.
 inline void write_raw(const std::string& path, std::string_view bytes) {
+    std::filesystem::remove(path);
     std::ofstream out(path, std::ios::binary);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     out.close();
@@ -69,7 +74,8 @@ inline std::string error_of(const std::function<void()>& action) {
 
 /// Checks that a text holds a part.
 inline void check_contains(const std::string& text, const std::string& part) {
-    CHECK_MESSAGE(text.find(part) != text.npos, "expected '" << part << "' in: " << text);
+    bool found = text.find(part) != text.npos;
+    CHECK_MESSAGE(found, "expected '" << part << "' in: " << text);
 }
 
 /// A text without its mark, and the byte at which the mark stood (npos: there was none).
@@ -82,6 +88,24 @@ inline Marked unmark(std::string_view marked) {
     Marked out = {std::string(marked), marked.find('^')};
     if (out.byte != marked.npos) out.text.erase(out.byte, 1);
     return out;
+}
+
+/// Whether two numbers are the same, signs of zero and NaN included.
+inline bool same(double a, double b) {
+    if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+    return a == b && std::signbit(a) == std::signbit(b);
+}
+
+/// Eight bytes, the lowest first.
+inline std::string little_endian(uint64_t value) {
+    std::string bytes;
+    for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(value >> shift & 0xFF);
+    return bytes;
+}
+
+/// A safetensors file made by hand: header length, header, data.
+inline std::string safetensors_bytes(std::string_view header, std::string_view data) {
+    return little_endian(header.size()).append(header).append(data);
 }
 
 }  // namespace vimach::test

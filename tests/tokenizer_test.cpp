@@ -11,11 +11,13 @@
 #include "core/files.h"
 #include "core/rng.h"
 #include "model/json.h"
+#include "support.h"
 #include "text/pretokenizer.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
 using namespace vimach;
+using test::error_of;
 
 namespace {
 
@@ -63,15 +65,6 @@ CaseCount check_cases(const std::string& path) {
         }
     }
     return count;
-}
-
-std::string error_of(auto action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "";
 }
 
 double seconds(auto action) {

@@ -21,8 +21,8 @@ int64_t checked_size(std::span<const int64_t> shape) {
 
 void require_part(int64_t begin, int64_t count, int64_t extent, const char* where) {
     if (begin >= 0 && count >= 0 && begin <= extent - count) return;
-    fail(format("the part %lld + %lld lies outside 0 ... %lld", static_cast<long long>(begin),
-                static_cast<long long>(count), static_cast<long long>(extent)),
+    fail(format("the part %ld + %ld lies outside 0 ... %ld", begin,
+                count, extent),
          where, "choose a part inside the matrix");
 }
 
@@ -64,7 +64,7 @@ MatrixView row_range(MatrixView m, int64_t begin, int64_t count) {
 std::string shape_text(std::span<const int64_t> shape) {
     std::string text = "[";
     for (size_t i = 0; i < shape.size(); ++i) {
-        text += format(i == 0 ? "%lld" : ", %lld", static_cast<long long>(shape[i]));
+        text += format(i == 0 ? "%ld" : ", %ld", shape[i]);
     }
     return text + "]";
 }

@@ -20,14 +20,14 @@ constexpr int64_t logit_rows = 128;  // rows of logits held at a time where only
 
 int64_t window_length(int64_t n_row, int64_t n_window, const Gpt2Config& config) {
     if (n_window < 1 || n_row < 1 || n_row % n_window != 0) {
-        fail(format("%lld rows do not divide into %lld windows", static_cast<long long>(n_row),
-                    static_cast<long long>(n_window)),
+        fail(format("%ld rows do not divide into %ld windows", n_row,
+                    n_window),
              "gpt2", "pass n_window windows of equal length, at least 1");
     }
     int64_t n_token = n_row / n_window;
     if (n_token <= config.n_ctx) return n_token;
-    fail(format("%lld tokens do not fit into the context of %lld", static_cast<long long>(n_token),
-                static_cast<long long>(config.n_ctx)),
+    fail(format("%ld tokens do not fit into the context of %ld", n_token,
+                config.n_ctx),
          "gpt2", "cut the text into windows of at most that length");
 }
 
@@ -64,15 +64,15 @@ void check_tap(const std::string& tap, int64_t first, int64_t stop) {
     std::string list;
     for (const char* name : names) list += std::string(" ") + name;
     fail("there is no activation '" + tap + "'", "run_blocks",
-         format("use blocks.N.NAME with N from %lld to %lld and NAME one of",
-                static_cast<long long>(first), static_cast<long long>(stop - 1)) + list);
+         format("use blocks.N.NAME with N from %ld to %ld and NAME one of",
+                first, stop - 1) + list);
 }
 
 /// The taps of one block: which are wanted, and where they are kept.
 class BlockTaps {
 public:
     BlockTaps(const std::vector<std::string>& wanted, int64_t layer, Taps& kept)
-        : wanted_(wanted), prefix_(format("blocks.%lld.", static_cast<long long>(layer))),
+        : wanted_(wanted), prefix_(format("blocks.%ld.", layer)),
           kept_(kept) {}
 
     bool wants(const char* name) const {
@@ -168,6 +168,18 @@ void run_mlp(const Gpt2Block& block, Tensor& resid, Scratch& s, const BlockTaps&
 
 std::span<const char* const> tap_names() { return names; }
 
+int64_t Gpt2Config::n_parameter() const {
+    int64_t block = 4 * d_model + d_model * 4 * d_model + 4 * d_model +  // norms, attention
+                    2 * d_model * d_mlp + d_mlp + d_model;               // MLP
+    return (d_vocab + n_ctx) * d_model + n_layer * block + 2 * d_model;
+}
+
+std::string describe(const Gpt2& model) {
+    const Gpt2Config& c = model.config;
+    return format("%s, %ld parameters, %ld layers of %ld heads, d_model %ld, context %ld",
+                  model.source.c_str(), c.n_parameter(), c.n_layer, c.n_head, c.d_model, c.n_ctx);
+}
+
 // --- embed --------------------------------------------------------------------------------------
 
 Tensor embed_ids(const Gpt2& model, std::span<const int> ids, int64_t n_window,
@@ -177,8 +189,8 @@ Tensor embed_ids(const Gpt2& model, std::span<const int> ids, int64_t n_window,
     for (size_t i = 0; i < ids.size(); ++i) {
         if (ids[i] < 0 || ids[i] >= model.config.d_vocab) {
             fail(format("the id %d is not in the model's vocabulary", ids[i]), "embed_ids",
-                 format("use ids from 0 to %lld",
-                        static_cast<long long>(model.config.d_vocab - 1)));
+                 format("use ids from 0 to %ld",
+                        model.config.d_vocab - 1));
         }
         std::ranges::copy(model.W_E.row(ids[i]), resid.row(static_cast<int64_t>(i)).begin());
     }
@@ -203,10 +215,10 @@ Taps run_blocks(const Gpt2& model, Tensor& resid, int64_t n_window, const RunOpt
     require_shape(resid, {-1, c.d_model}, "run_blocks: resid");
     window_length(resid.rows(), n_window, c);
     if (options.first < 0 || options.first > stop || stop > c.n_layer) {
-        fail(format("cannot run blocks %lld to %lld", static_cast<long long>(options.first),
-                    static_cast<long long>(stop)),
-             "run_blocks", format("the model has blocks 0 to %lld",
-                                  static_cast<long long>(c.n_layer - 1)));
+        fail(format("cannot run blocks %ld to %ld", options.first,
+                    stop),
+             "run_blocks", format("the model has blocks 0 to %ld",
+                                  c.n_layer - 1));
     }
     for (const std::string& tap : options.taps) check_tap(tap, options.first, stop);
 

@@ -40,6 +40,9 @@ struct Gpt2 {
     std::string source;  ///< where it came from, for titles and errors
 };
 
+/// One line: source, number of parameters, extents.
+std::string describe(const Gpt2& model);
+
 /// Token embeddings (+ position embeddings): ids of n_window windows of equal length, one window
 /// after the other, to the residual stream before block 0.
 Tensor embed_ids(const Gpt2& model, std::span<const int> ids, int64_t n_window,

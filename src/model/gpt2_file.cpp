@@ -2,6 +2,7 @@
 // says which tensors a model has, under which name and in which shape; all three follow it.
 #include "model/gpt2_file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "core/ensure.h"
 #include "core/files.h"
 #include "core/rng.h"
+#include "model/json.h"
 #include "model/safetensors.h"
 
 namespace vimach {
@@ -59,7 +61,9 @@ std::vector<Parameter> parameters(Gpt2& model) {
 
 /// The command that brings the model of a folder.
 std::string remedy_for(const std::string& folder) {
-    std::string name = std::filesystem::path(folder).lexically_normal().filename().string();
+    auto path = std::filesystem::path(folder).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();  // gpt2/ is gpt2
+    std::string name = path.filename().string();
     if (name == "gpt2" || name == "gpt2-large") return "run weights/fetch.sh " + name;
     if (name == "gpt2-shape") return "run make weights/gpt2-shape";
     return "pass --model weights/nano, or run weights/fetch.sh gpt2 and pass --model weights/gpt2";
@@ -95,7 +99,12 @@ public:
         refuse("is no GPT-2: " + name + " has the shape " + shape_text(shape));
     }
 
-    bool has(const std::string& name) const { return reader_.find(prefix_ + name) != nullptr; }
+    bool has_block(int64_t layer) const {
+        std::string begin = prefix_ + format("h.%ld.", layer);
+        return std::ranges::any_of(reader_.header().tensors, [&](const TensorEntry& entry) {
+            return entry.name.starts_with(begin);
+        });
+    }
 
     Tensor read(const Parameter& parameter) const {
         const TensorEntry& found = entry(parameter.name, parameter.shape.size());
@@ -114,7 +123,7 @@ public:
         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
         bool number = error == std::errc{} && end == text.data() + text.size();
         if (number && value > 0 && d_model % value == 0) return value;
-        refuse("n_head is '" + text + "', which does not divide d_model into heads");
+        refuse("n_head is " + json_quote(text) + ", which does not divide d_model into heads");
     }
 
     /// Refuses tensors that are neither parameters nor mask buffers.
@@ -124,7 +133,7 @@ public:
         for (const TensorEntry& found : reader_.header().tensors) {
             bool known = names.contains(found.name) || (found.name.starts_with(prefix_) &&
                          is_mask_buffer(found.name.substr(prefix_.size())));
-            if (!known) refuse("is no GPT-2: it has a tensor " + found.name);
+            if (!known) refuse("is no GPT-2: it has a tensor " + json_quote(found.name));
         }
     }
 
@@ -136,31 +145,27 @@ private:
 
 }  // namespace
 
-int64_t Gpt2Config::n_parameter() const {
-    int64_t block = 4 * d_model + d_model * 4 * d_model + 4 * d_model +  // norms, attention
-                    2 * d_model * d_mlp + d_mlp + d_model;               // MLP
-    return (d_vocab + n_ctx) * d_model + n_layer * block + 2 * d_model;
-}
-
 Gpt2 load_gpt2(const std::string& folder) {
     std::string found = find_in_project(folder), path = found + "/model.safetensors";
-    if (!std::filesystem::exists(path)) fail("there is no model", path, remedy_for(folder));
+    std::error_code error;
+    if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found) {
+        fail("there is no model", path, remedy_for(folder));
+    }
     SafetensorsReader reader(path);
     Source source(reader, folder);
 
-    // Take the extents from the shapes.
+    // Take each extent from the shape of one tensor; the shapes of all others must agree.
     Gpt2 model;
     Gpt2Config& c = model.config;
-    const auto& embedding = source.entry("wte.weight", 2).shape;
-    c.d_vocab = embedding[0];
-    c.d_model = embedding[1];
+    c.d_model = source.entry("ln_f.weight", 1).shape[0];
+    c.d_vocab = source.entry("wte.weight", 2).shape[0];
     c.n_ctx = source.entry("wpe.weight", 2).shape[0];
     c.d_mlp = source.entry("h.0.mlp.c_fc.weight", 2).shape[1];
     if (c.d_vocab < 1 || c.d_model < 1 || c.n_ctx < 1 || c.d_mlp < 1) {
         source.refuse("is no GPT-2: it has an empty tensor");
     }
     c.n_head = source.n_head(c.d_model);
-    while (source.has(format("h.%lld.ln_1.weight", static_cast<long long>(c.n_layer)))) ++c.n_layer;
+    while (source.has_block(c.n_layer)) ++c.n_layer;
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
 
@@ -184,7 +189,7 @@ Gpt2 random_gpt2(const Gpt2Config& config, uint64_t seed) {
     Gpt2 model;
     model.config = config;
     model.blocks.resize(static_cast<size_t>(config.n_layer));
-    model.source = format("random weights, seed %llu", static_cast<unsigned long long>(seed));
+    model.source = format("random weights, seed %lu", seed);
 
     Rng rng(seed);
     for (Parameter& parameter : parameters(model)) {

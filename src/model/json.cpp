@@ -83,7 +83,7 @@ private:
             skip_space();
             if (!take(':')) refuse("a colon is missing");
             skip_space();
-            object.members.emplace_back(std::move(name), parse_value(depth + 1));
+            object.members.push_back({std::move(name), parse_value(depth + 1)});
             skip_space();
         } while (take(','));
         if (!take('}')) refuse("a comma or } is missing");
@@ -149,8 +149,9 @@ private:
     uint32_t parse_hex4() {
         uint32_t value = 0;
         std::string_view digits = text_.substr(at_, 4);
-        auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-        if (digits.size() != 4 || error != std::errc{} || end != digits.data() + 4) {
+        const char* last = digits.data() + digits.size();
+        auto [end, error] = std::from_chars(digits.data(), last, value, 16);
+        if (digits.size() != 4 || error != std::errc{} || end != last) {
             refuse("\\u needs four hexadecimal digits");
         }
         at_ += 4;

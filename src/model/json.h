@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace vimach {
+
+struct JsonMember;
 
 struct Json {
     enum class Kind { null, boolean, number, string, array, object };
@@ -18,10 +19,15 @@ struct Json {
     size_t position = 0;  ///< byte in the text at which the value starts
     std::string text;     ///< string: resolved to UTF-8; number: as written; boolean: true, false
     std::vector<Json> items;
-    std::vector<std::pair<std::string, Json>> members;
+    std::vector<JsonMember> members;
 
     /// The member of this name, or null where there is none.
     const Json* find(std::string_view name) const;
+};
+
+struct JsonMember {
+    std::string name;
+    Json value;
 };
 
 /// Parses a whole text, white space around it allowed. Errors name `where` and the byte.

@@ -92,9 +92,9 @@ TensorEntry parse_entry(const std::string& name, const Json& value, const std::s
     if (entry.end < entry.begin) refuse("data_offsets end before they begin", where, offsets);
     int64_t needed = checked_bytes(entry, value, where);
     if (entry.end - entry.begin != needed) {
-        refuse(format("data_offsets span %lld bytes, but dtype and shape need %lld",
-                      static_cast<long long>(entry.end - entry.begin),
-                      static_cast<long long>(needed)),
+        refuse(format("data_offsets span %ld bytes, but dtype and shape need %ld",
+                      entry.end - entry.begin,
+                      needed),
                where, offsets);
     }
     return entry;
@@ -106,16 +106,16 @@ void check_places(const std::vector<TensorEntry>& tensors, int64_t n_data_byte,
     int64_t expected = 0;
     for (const TensorEntry& entry : tensors) {
         if (entry.begin != expected) {
-            fail(format("tensor %s begins at data byte %lld, but the one before it ends at %lld",
-                        json_quote(entry.name).c_str(), static_cast<long long>(entry.begin),
-                        static_cast<long long>(expected)),
+            fail(format("tensor %s begins at data byte %ld, but the one before it ends at %ld",
+                        json_quote(entry.name).c_str(), entry.begin,
+                        expected),
                  where, remedy);
         }
         expected = entry.end;
     }
     if (expected == n_data_byte) return;
-    fail(format("the tensors end at data byte %lld, but the file's data at %lld",
-                static_cast<long long>(expected), static_cast<long long>(n_data_byte)),
+    fail(format("the tensors end at data byte %ld, but the file's data at %ld",
+                expected, n_data_byte),
          where, remedy);
 }
 
@@ -125,7 +125,9 @@ void check_places(const std::vector<TensorEntry>& tensors, int64_t n_data_byte,
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, int64_t n_data_byte,
                                            const std::string& where) {
-    if (!json.starts_with('{')) fail("the header does not begin with {", where + ", byte 8", remedy);
+    if (!json.starts_with('{')) {
+        fail("the header does not begin with {", where + ", byte 8", remedy);
+    }
     Json root = parse_json(json, where);
 
     SafetensorsHeader header;
@@ -150,14 +152,14 @@ SafetensorsReader::SafetensorsReader(const std::string& path) : file_(path) {
     uint64_t length = 0;
     file_.read_at(0, &length, 8);
     if (length > static_cast<uint64_t>(max_header)) {
-        fail(format("claims a header of %llu bytes; the format allows %lld",
-                    static_cast<unsigned long long>(length), static_cast<long long>(max_header)),
+        fail(format("claims a header of %lu bytes; the format allows %ld",
+                    length, max_header),
              path + ", byte 0", remedy);
     }
     auto header_bytes = static_cast<int64_t>(length);
     if (header_bytes > file_.size() - 8) {
-        fail(format("claims a header of %lld bytes, but only %lld follow",
-                    static_cast<long long>(header_bytes), static_cast<long long>(file_.size() - 8)),
+        fail(format("claims a header of %ld bytes, but only %ld follow",
+                    header_bytes, file_.size() - 8),
              path + ", byte 0", remedy);
     }
 
@@ -248,10 +250,10 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
     json += "}";
     for (const NamedTensor& named : tensors) {
         int64_t end = offset + named.tensor->size() * width;
-        json += format(",%s:{\"dtype\":%s,\"shape\":%s,\"data_offsets\":[%lld,%lld]}",
+        json += format(",%s:{\"dtype\":%s,\"shape\":%s,\"data_offsets\":[%ld,%ld]}",
                        json_quote(named.name).c_str(), json_quote(dtype).c_str(),
-                       shape_text(named.tensor->shape).c_str(), static_cast<long long>(offset),
-                       static_cast<long long>(end));
+                       shape_text(named.tensor->shape).c_str(), offset,
+                       end);
         offset = end;
     }
     json += "}";

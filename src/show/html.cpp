@@ -2,7 +2,9 @@
 // Every string that reaches the page passes through escape_text exactly once.
 #include "show/html.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/ensure.h"
 #include "text/utf8.h"
@@ -12,6 +14,7 @@ namespace vimach {
 namespace {
 
 constexpr size_t most_table_cells = 6000;  // beyond that a browser is slow to lay a table out
+constexpr int brief_columns = 18;  // columns of such short cells are not wrapped
 
 /// Characters that a page must not hold: C0 but newline and tab, DEL, C1, noncharacters.
 bool is_control(uint32_t c) {
@@ -25,14 +28,20 @@ bool is_shapeless(uint32_t c) {
            (c >= 0x205F && c < 0x2070) || c == 0x3000 || c == 0xFEFF || (c >= 0xFFF9 && c < 0xFFFC);
 }
 
-/// Calls take(code point, its bytes) for every character; invalid bytes come one by one.
-template <typename Take>
-void each_character(std::string_view text, Take take) {
-    for (size_t at = 0; at < text.size();) {
+struct Character {
+    uint32_t value;
+    std::string_view bytes;
+};
+
+/// Cuts a text into characters; invalid bytes come one by one.
+std::vector<Character> characters(std::string_view text) {
+    std::vector<Character> out;
+    out.reserve(text.size());
+    for (size_t at = 0; at < text.size(); at += out.back().bytes.size()) {
         CodePoint here = read_code_point(text, at);
-        take(here.value, text.substr(at, here.length));
-        at += here.length;
+        out.push_back({here.value, text.substr(at, here.length)});
     }
+    return out;
 }
 
 /// "\xNN" for every byte.
@@ -42,25 +51,7 @@ std::string hex_bytes(std::string_view bytes) {
     return out;
 }
 
-bool is_number(const std::string& cell) {
-    constexpr const char* signs = "+-.,%eE/()[]<>=±×−∞≤≥ ";
-    bool has_digit = cell.find_first_of("0123456789") != std::string::npos;
-    return has_digit && cell.find_first_not_of(std::string("0123456789") + signs) ==
-                            std::string::npos;
-}
-
-/// Whether column j holds numbers and nothing else but gaps.
-bool is_number_column(const DataTable& table, size_t j) {
-    bool found = false;
-    for (const auto& row : table.rows) {
-        bool gap = row[j].empty() || row[j] == "n/a" || row[j] == "-" || row[j] == "–";
-        if (!gap && !is_number(row[j])) return false;
-        found |= !gap;
-    }
-    return found;
-}
-
-void check_rows(const DataTable& table, const std::string& label) {
+void check_rows(const Table& table, const std::string& label) {
     for (size_t i = 0; i < table.rows.size(); ++i) {
         if (table.rows[i].size() == table.header.size()) continue;
         fail(format("row %zu has %zu cells, the header %zu", i, table.rows[i].size(),
@@ -69,7 +60,7 @@ void check_rows(const DataTable& table, const std::string& label) {
     }
 }
 
-std::string tab_separated(const DataTable& table) {
+std::string tab_separated(const Table& table) {
     auto line = [](const std::vector<std::string>& cells) {
         std::string out;
         for (size_t j = 0; j < cells.size(); ++j) out += (j ? "\t" : "") + escape_text(cells[j]);
@@ -85,7 +76,7 @@ std::string tab_separated(const DataTable& table) {
 std::string escape_text(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    each_character(text, [&](uint32_t c, std::string_view bytes) {
+    for (auto [c, bytes] : characters(text)) {
         if (c == '&') out += "&amp;";
         else if (c == '<') out += "&lt;";
         else if (c == '>') out += "&gt;";
@@ -93,7 +84,7 @@ std::string escape_text(std::string_view text) {
         else if (c == '\'') out += "&#39;";
         else if (c == invalid_code_point || is_control(c)) out += hex_bytes(bytes);
         else out += bytes;
-    });
+    }
     return out;
 }
 
@@ -101,7 +92,7 @@ std::string visible_text(std::string_view bytes, bool dot_blanks) {
     size_t first = bytes.find_first_not_of(' '), last = bytes.find_last_not_of(' ');
     std::string out;
     size_t at = 0;
-    each_character(bytes, [&](uint32_t c, std::string_view here) {
+    for (auto [c, here] : characters(bytes)) {
         bool outer = first == std::string_view::npos || at < first || at > last;
         at += here.size();
         if (c == ' ') out += dot_blanks && outer ? "·" : " ";
@@ -110,18 +101,18 @@ std::string visible_text(std::string_view bytes, bool dot_blanks) {
         else if (c == invalid_code_point || is_control(c)) out += hex_bytes(here);
         else if (is_shapeless(c)) out += format("\\u%04X", static_cast<unsigned>(c));
         else out += here;
-    });
+    }
     return out;
 }
 
 int text_columns(std::string_view text) {
     int columns = 0;
-    each_character(text, [&](uint32_t c, std::string_view) {
+    for (auto [c, bytes] : characters(text)) {
         bool wide = (c >= 0x1100 && c < 0x1160) || (c >= 0x2E80 && c < 0xD7A4) ||
                     (c >= 0xF900 && c < 0xFB00) || (c >= 0xFF00 && c < 0xFF61) ||
                     (c >= 0x1F000 && c < 0x40000);
         columns += wide ? 2 : 1;
-    });
+    }
     return columns;
 }
 
@@ -129,24 +120,29 @@ std::string shorten(const std::string& text, int columns) {
     if (text_columns(text) <= columns) return text;
     std::string out;
     int used = 1;
-    each_character(text, [&](uint32_t, std::string_view here) {
+    for (auto [c, here] : characters(text)) {
         used += text_columns(here);
-        if (used <= columns) out += here;
-    });
+        if (used > columns) break;
+        out += here;
+    }
     return out + "…";
 }
 
 std::string number_text(double value, int digits) {
-    if (std::isnan(value)) return "n/a";
-    if (std::isinf(value)) return value > 0 ? "∞" : "-∞";
+    if (std::isnan(value)) return "-";
     return format("%.*g", digits, value == 0 ? 0.0 : value);
 }
 
-std::string table_html(const DataTable& table, const std::string& label) {
+std::string table_html(const Table& table, const std::string& label) {
     check_rows(table, label);
     std::vector<const char*> kinds;
     for (size_t j = 0; j < table.header.size(); ++j) {
-        kinds.push_back(is_number_column(table, j) ? " class=\"n\"" : "");
+        bool brief = std::ranges::all_of(table.rows, [&](const auto& row) {
+            return text_columns(row[j]) <= brief_columns;
+        });
+        kinds.push_back(is_numeric_column(table, j) ? " class=\"n\""
+                        : brief                     ? " class=\"brief\""
+                                                    : "");
     }
 
     std::string out = "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" +
@@ -165,9 +161,9 @@ std::string table_html(const DataTable& table, const std::string& label) {
     return out + "</tbody>\n</table>\n</div>\n";
 }
 
-std::string data_html(const DataTable& table, const std::string& label) {
+std::string data_html(const Table& table, const std::string& label) {
     check_rows(table, label);
-    std::string name = "data of " + label;
+    std::string name = "Data of " + label;
     std::string out = "<details>\n<summary>" + escape_text(name) + "</summary>\n";
     if (table.rows.size() * table.header.size() <= most_table_cells) {
         out += table_html(table, name);

@@ -4,7 +4,8 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "show/table.h"
 
 namespace vimach {
 
@@ -14,7 +15,7 @@ std::string escape_text(std::string_view text);
 
 /// Bytes as one line of plain text in which nothing is invisible: newline "↵", tab "→", characters
 /// without a shape "\uNNNN", bytes that are not UTF-8 "\xNN", and the blanks at either end "·"
-/// (inner ones stay; all stay where `dot_blanks` is off).
+/// (inner ones stay; so do the outer ones where `dot_blanks` is off).
 std::string visible_text(std::string_view bytes, bool dot_blanks = true);
 
 /// The width of a text in letters, estimated: 2 for East Asian characters and emoji, else 1.
@@ -23,20 +24,14 @@ int text_columns(std::string_view text);
 /// The text, or its beginning and "…" where it is wider than `columns`.
 std::string shorten(const std::string& text, int columns);
 
-/// "%.*g"; "n/a" for NaN, "∞" and "-∞".
+/// "%.*g"; "-" for NaN, "inf" and "-inf".
 std::string number_text(double value, int digits = 4);
-
-/// A header and rows of the same length, plain text.
-struct DataTable {
-    std::vector<std::string> header;
-    std::vector<std::vector<std::string>> rows;
-};
 
 /// A table that scrolls sideways inside its own box; columns of numbers are right-aligned.
 /// Throws where a row is not as long as the header.
-std::string table_html(const DataTable& table, const std::string& label);
+std::string table_html(const Table& table, const std::string& label);
 
-/// A table folded away under "data of LABEL"; above 6,000 cells as tab-separated lines.
-std::string data_html(const DataTable& table, const std::string& label);
+/// A table folded away under "Data of LABEL"; above 6,000 cells as tab-separated lines.
+std::string data_html(const Table& table, const std::string& label);
 
 }  // namespace vimach

@@ -1,0 +1,130 @@
+// Options, help, version, and the end of every Error; see show/console.h.
+// Results go to standard output, everything else (errors, times, progress) to standard error.
+#include "show/console.h"
+
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "core/ensure.h"
+#include "math/blas.h"
+#include "text/pretokenizer.h"
+
+namespace vimach {
+
+namespace {
+
+constexpr const char* version = "0.1";
+
+std::vector<OptionHelp> all_options(const ChapterInfo& info) {
+    std::vector<OptionHelp> list = info.options;
+    if (info.has_presets) {
+        list.push_back({"--preset", "seed|course", "settings of the document or of the notebook"});
+    }
+    if (info.has_model) list.push_back({"--model", "DIR", "the model (weights/nano)"});
+    list.push_back({"--seed", "N", "of every random number (1)"});
+    list.push_back({"--out", "DIR", "where the report and the tables go"});
+    list.push_back({"--quick", "", "the same with smaller counts"});
+    list.push_back({"--help", "", "this text"});
+    list.push_back({"--version", "", "of this program and of what it stands on"});
+    return list;
+}
+
+void print_help(const ChapterInfo& info) {
+    std::printf("%s\n\nusage: build/%s [options]\n\n", info.purpose, info.name);
+    for (const OptionHelp& option : all_options(info)) {
+        std::string name = std::string(option.name) + " " + option.value;
+        std::printf("  %-22s %s\n", name.c_str(), option.help);
+    }
+}
+
+void print_version(const ChapterInfo& info) {
+    std::printf("vimach %s, %s\nUnicode %s\n%s\n", version, info.name, unicode_version().c_str(),
+                blas_kernels().c_str());
+}
+
+[[noreturn]] void fail_usage(const std::string& what, const std::string& name) {
+    throw UsageError(what, "command line", "see build/" + name + " --help");
+}
+
+int report_failure(const char* text, int status) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "error: %s\n", text);
+    return status;
+}
+
+}  // namespace
+
+Options::Options(int argc, char** argv, const ChapterInfo& info) {
+    std::vector<OptionHelp> known = all_options(info);
+    for (int i = 1; i < argc; ++i) {
+        // Take "--name value", "--name=value" or, for a switch, "--name".
+        std::string word = argv[i], value;
+        size_t equals = word.find('=');
+        std::string name = word.substr(0, equals);
+        const OptionHelp* option = nullptr;
+        for (const OptionHelp& candidate : known) {
+            if (name == candidate.name) option = &candidate;
+        }
+        if (option == nullptr) fail_usage("unknown option '" + word + "'", info.name);
+
+        bool takes_value = *option->value != '\0';
+        if (equals != word.npos) value = word.substr(equals + 1);
+        if (!takes_value && equals != word.npos) fail_usage(name + " takes no value", info.name);
+        if (takes_value && equals == word.npos) {
+            if (++i == argc) fail_usage(name + " needs " + option->value, info.name);
+            value = argv[i];
+        }
+        given_[name] = value;
+    }
+}
+
+std::string Options::text(const std::string& name, const std::string& otherwise) const {
+    auto found = given_.find(name);
+    return found == given_.end() ? otherwise : found->second;
+}
+
+int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low,
+                         int64_t high) const {
+    if (!has(name)) return otherwise;
+    const std::string& text = given_.at(name);
+    int64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    bool number = error == std::errc{} && end == text.data() + text.size();
+    if (number && value >= low && value <= high) return value;
+    throw UsageError("'" + text + "' is out of range", name,
+                     format("give a whole number from %ld to %ld", low,
+                            high));
+}
+
+int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&)) {
+    try {
+        Options options(argc, argv, info);
+        if (options.has("--help")) {
+            print_help(info);
+        } else if (options.has("--version")) {
+            print_version(info);
+        } else {
+            chapter(options);
+        }
+    } catch (const UsageError& error) {
+        return report_failure(error.what(), 2);
+    } catch (const std::bad_alloc&) {
+        return report_failure("out of memory (this machine): use a smaller model or text", 1);
+    } catch (const std::exception& error) {
+        return report_failure(error.what(), 1);
+    }
+
+    // A full disk or closed pipe shows only now.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+        return report_failure("cannot write (standard output): free some space", 1);
+    }
+    return 0;
+}
+
+std::string output_folder(const Options& options, const ChapterInfo& info) {
+    return options.text("--out", "out/" + std::string(info.name).substr(0, 2));
+}
+
+}  // namespace vimach

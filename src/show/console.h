@@ -1,0 +1,50 @@
+// The command line of a chapter: the few options that all chapters share, those of its own, and
+// the one place where an Error ends the program (one "error:" line on stderr, status 1; wrong
+// usage: status 2).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace vimach {
+
+struct OptionHelp {
+    const char* name;   ///< "--text"
+    const char* value;  ///< what follows it, e.g. "FILE"; "" for a switch
+    const char* help;
+};
+
+struct ChapterInfo {
+    const char* name;     ///< "00_gpt2"
+    const char* purpose;  ///< one sentence
+    std::vector<OptionHelp> options;  ///< its own, beside --seed --out --quick --help --version
+    bool has_model = true;            ///< takes --model
+    bool has_presets = true;          ///< takes --preset seed|course
+};
+
+/// The options given, checked against those that the chapter has.
+class Options {
+public:
+    /// Throws UsageError for an unknown option, a missing value or a stray word.
+    Options(int argc, char** argv, const ChapterInfo& info);
+
+    bool has(const std::string& name) const { return given_.contains(name); }
+    std::string text(const std::string& name, const std::string& otherwise) const;
+
+    /// A whole number from `low` to `high`; throws UsageError otherwise.
+    int64_t integer(const std::string& name, int64_t otherwise, int64_t low, int64_t high) const;
+
+private:
+    std::map<std::string, std::string> given_;
+};
+
+/// Parses the command line, answers --help and --version, and runs the chapter. Returns the
+/// program's exit status.
+int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&));
+
+/// The folder that a chapter writes to: --out, else out/NN of the chapter's name.
+std::string output_folder(const Options& options, const ChapterInfo& info);
+
+}  // namespace vimach

@@ -1,0 +1,104 @@
+// Tables for terminals and files; see show/table.h.
+// Widths are counted in code points, which is what a terminal shows for Latin text.
+#include "show/table.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/ensure.h"
+#include "core/files.h"
+#include "text/utf8.h"
+
+namespace vimach {
+
+namespace {
+
+size_t width_of(std::string_view text) {
+    size_t width = 0;
+    for (size_t at = 0; at < text.size(); ++width) at += read_code_point(text, at).length;
+    return width;
+}
+
+bool is_number(const std::string& cell) {
+    char* end = nullptr;
+    std::strtod(cell.c_str(), &end);
+    return cell == "-" || cell.empty() || (end != cell.c_str() && (*end == '\0' || *end == '%'));
+}
+
+std::string csv_cell(const std::string& cell) {
+    if (cell.find_first_of(",\"\r\n") == cell.npos) return cell;
+    std::string quoted = "\"";
+    for (char c : cell) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + "\"";
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+    std::string line;
+    for (size_t i = 0; i < cells.size(); ++i) line += (i == 0 ? "" : ",") + csv_cell(cells[i]);
+    return line + "\n";
+}
+
+}  // namespace
+
+void add_row(Table& table, std::vector<std::string> cells) {
+    ensure(cells.size() == table.header.size(), "a row is not as long as the header", "Table",
+           "give every column a cell");
+    table.rows.push_back(std::move(cells));
+}
+
+bool is_numeric_column(const Table& table, size_t column) {
+    return std::all_of(table.rows.begin(), table.rows.end(),
+                       [&](const auto& row) { return is_number(row[column]); });
+}
+
+void print(const Table& table) {
+    // Make each column as wide as its widest cell.
+    std::vector<size_t> widths;
+    std::vector<bool> right;
+    for (size_t column = 0; column < table.header.size(); ++column) {
+        size_t width = width_of(table.header[column]);
+        for (const auto& row : table.rows) width = std::max(width, width_of(row[column]));
+        widths.push_back(width);
+        right.push_back(is_numeric_column(table, column));
+    }
+
+    auto print_line = [&](const std::vector<std::string>& cells) {
+        std::string line;
+        for (size_t column = 0; column < cells.size(); ++column) {
+            std::string padding(widths[column] - width_of(cells[column]), ' ');
+            line += "  " + (right[column] ? padding + cells[column] : cells[column] + padding);
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        std::printf("%s\n", line.c_str());
+    };
+    print_line(table.header);
+    for (const auto& row : table.rows) print_line(row);
+}
+
+void write_csv(const std::string& path, const Table& table) {
+    std::string text = csv_line(table.header);
+    for (const auto& row : table.rows) text += csv_line(row);
+    write_text(path, text);
+}
+
+std::string visible(std::string_view text) {
+    std::string out;
+    for (size_t at = 0; at < text.size();) {
+        CodePoint here = read_code_point(text, at);
+        auto byte = static_cast<unsigned char>(text[at]);
+        if (here.value == '\n') {
+            out += "\\n";
+        } else if (here.value == '\t') {
+            out += "\\t";
+        } else if (here.value == invalid_code_point || here.value < 0x20 || here.value == 0x7F) {
+            out += format("\\x%02x", byte);
+        } else {
+            out += text.substr(at, here.length);
+        }
+        at += here.length;
+    }
+    return out;
+}
+
+}  // namespace vimach

@@ -1,0 +1,32 @@
+// A small table of text cells, and its two plain forms: aligned columns for a terminal, and CSV
+// (RFC 4180) for other programs. show/report gives it a third.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vimach {
+
+struct Table {
+    std::vector<std::string> header;
+    std::vector<std::vector<std::string>> rows;  ///< each as long as the header
+};
+
+/// Adds a row; throws if it is not as long as the header.
+void add_row(Table& table, std::vector<std::string> cells);
+
+/// Prints the table to standard output, indented by two blanks. Columns whose cells are all
+/// numbers (or "-") are aligned right.
+void print(const Table& table);
+
+/// Writes the table as CSV.
+void write_csv(const std::string& path, const Table& table);
+
+/// Whether a column holds numbers only; a table that wants to align them asks.
+bool is_numeric_column(const Table& table, size_t column);
+
+/// A piece of text as it can be shown on one line: white space and controls as visible signs
+/// (blank as it is, "\n" "\t"), bytes that are not UTF-8 as \xNN.
+std::string visible(std::string_view text);
+
+}  // namespace vimach

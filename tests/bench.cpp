@@ -1,0 +1,204 @@
+// Benchmarks: each row sets a figure of ours beside a peer's or a bound's, taken in the same run.
+//   make bench              all rows, as a table and in out/bench.tsv
+//   make bench ONLY=name    rows whose name begins with it
+//   TEXT=FILE               the text for the tokenizer row, instead of generated words
+// A ratio above 1 means better than the peer; against a bound it is the share of it reached. A
+// peer that is not installed gives a row that says so. Times are medians of 5 after a warm-up.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/ensure.h"
+#include "core/files.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "math/blas.h"
+#include "model/gpt2_file.h"
+#include "show/table.h"
+#include "text/tokenizer.h"
+
+using namespace vimach;
+
+namespace {
+
+constexpr int n_repeat = 5;
+constexpr const char* shape_model = "weights/gpt2-shape";
+
+Table rows = {.header = {"name", "ours", "peer", "theirs", "ratio"}, .rows = {}};
+
+/// A row in which less is better: seconds, bytes.
+void add_comparison(const char* name, double ours, const char* peer, double theirs,
+                    const char* unit) {
+    if (theirs <= 0) {
+        add_row(rows, {name, format("%.3f %s", ours, unit), peer, "not installed", "-"});
+        return;
+    }
+    add_row(rows, {name, format("%.3f %s", ours, unit), peer, format("%.3f %s", theirs, unit),
+                   format("%.2f", theirs / ours)});
+}
+
+double median_seconds(const std::function<void()>& work) {
+    work();
+    std::vector<double> seconds;
+    for (int i = 0; i < n_repeat; ++i) {
+        auto begin = std::chrono::steady_clock::now();
+        work();
+        std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+        seconds.push_back(took.count());
+    }
+    std::nth_element(seconds.begin(), seconds.begin() + n_repeat / 2, seconds.end());
+    return seconds[n_repeat / 2];
+}
+
+/// Runs a peer's script, which prints its own median in seconds; 0 where it cannot run.
+double peer_seconds(const std::string& command) {
+    FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
+    double seconds = 0;
+    bool printed = pipe != nullptr && std::fscanf(pipe, "%lf", &seconds) == 1;
+    bool finished = pipe != nullptr && ::pclose(pipe) == 0;
+    return printed && finished ? seconds : 0;
+}
+
+std::string python() {
+    const char* chosen = std::getenv("PYTHON");
+    return chosen != nullptr && *chosen != '\0' ? chosen : "/usr/bin/python3";
+}
+
+// --- tokenizer ----------------------------------------------------------------------------------
+
+/// Words of the vocabulary in Zipf's proportions, with sentences, numbers and rare compounds: text
+/// as a tokenizer sees English, where no 20 MB of it are at hand.
+std::string generate_text(const Tokenizer& tokenizer, size_t n_byte) {
+    std::vector<std::string> words;
+    for (int id = 0; id < tokenizer.end_of_text(); ++id) {
+        std::string token(tokenizer.token_bytes(id));
+        bool word = token.size() > 1 && token[0] == ' ' &&
+                    std::all_of(token.begin() + 1, token.end(),
+                                [](char c) { return c >= 'a' && c <= 'z'; });
+        if (word) words.push_back(token);
+    }
+
+    Rng rng(1);
+    std::string text;
+    auto draw = [&] {
+        // P(rank) falls as 1 / rank: the logarithm of the rank is uniform.
+        double rank = std::pow(static_cast<double>(words.size()), rng.uniform());
+        return words[static_cast<size_t>(rank) - 1];
+    };
+    while (text.size() < n_byte) {
+        double kind = rng.uniform();
+        text += draw();
+        if (kind < 0.06) text += draw().substr(1);
+        if (kind > 0.92) text += ",";
+        if (kind > 0.98) text += format(" %ld", rng.below(2000));
+        if (kind > 0.86 && kind < 0.92) text += kind < 0.87 ? ".\n\nThe" : ". The";
+    }
+    return text;
+}
+
+void bench_tokenizer() {
+    Tokenizer tokenizer = load_tokenizer();
+    const char* given = std::getenv("TEXT");
+    std::string path = given != nullptr && *given != '\0' ? given : "out/bench_text.txt";
+    if (path == "out/bench_text.txt") write_text(path, generate_text(tokenizer, 20'000'000));
+    std::string text = read_text(path);
+
+    double ours = median_seconds([&] { tokenizer.encode(text); });
+    double theirs = peer_seconds("node tests/bench_tiktoken.mjs '" + path + "'");
+    add_comparison("tokenizer", ours, "tiktoken", theirs, "s");
+}
+
+// --- weights ------------------------------------------------------------------------------------
+
+/// Peak memory of a process that only reads the model, against its parameters in float32.
+void bench_load_memory() {
+    double n_byte = 4.0 * static_cast<double>(gpt2_small.n_parameter());
+    rusage usage;
+    load_gpt2(shape_model);
+    ::getrusage(RUSAGE_SELF, &usage);
+    add_comparison("load_memory", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6, "parameters",
+                   n_byte / 1e6, "MB");
+}
+
+// --- forward ------------------------------------------------------------------------------------
+
+/// GFLOP/s of our own product of 2048 x 2048 matrices: what the machine gives.
+double sgemm_rate() {
+    constexpr int64_t n = 2048;
+    Tensor a({n, n}), b({n, n}), c({n, n});
+    Rng rng(1);
+    for (Real& value : a.data) value = static_cast<Real>(rng.uniform());
+    for (Real& value : b.data) value = static_cast<Real>(rng.uniform());
+    double seconds = median_seconds([&] { matmul(a.matrix(), b.matrix(), c.matrix()); });
+    return 2.0 * n * n * n / seconds / 1e9;
+}
+
+void bench_forward() {
+    constexpr int64_t n_window = 2, n_token = 1024;
+    constexpr double gflop = 387;  // 348 in the matrices, 39 in causal attention
+    Gpt2 model = load_gpt2(shape_model);
+    std::vector<int> ids;
+    Rng rng(1);
+    for (int64_t i = 0; i < n_window * n_token; ++i) {
+        ids.push_back(static_cast<int>(rng.below(model.config.d_vocab)));
+    }
+
+    auto forward = [&] {
+        Tensor resid = embed_ids(model, ids, n_window);
+        run_blocks(model, resid, n_window);
+        return resid;
+    };
+    double bound = gflop / sgemm_rate();
+    double ours = median_seconds([&] { forward(); });
+    std::string script = python() + " tests/bench_torch.py forward " + shape_model;
+    add_comparison("forward", ours, "sgemm bound", bound, "s");
+    add_comparison("forward", ours, "PyTorch", peer_seconds(script), "s");
+
+    double with_head = median_seconds([&] { unembed(model, forward()); });
+    add_comparison("forward_head", with_head, "PyTorch", peer_seconds(script + " --head"), "s");
+}
+
+// --- the run ------------------------------------------------------------------------------------
+
+struct Benchmark {
+    const char* name;
+    void (*run)();
+};
+// Memory comes first: the peak of a process never falls.
+constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
+                                    {"tokenizer", bench_tokenizer},
+                                    {"forward", bench_forward}};
+
+}  // namespace
+
+int main() {
+    try {
+        const char* only = std::getenv("ONLY");
+        std::fprintf(stderr, "%s, %d threads\n", blas_kernels().c_str(), thread_count());
+        for (const Benchmark& benchmark : benchmarks) {
+            if (only != nullptr && !std::string(benchmark.name).starts_with(only)) continue;
+            benchmark.run();
+        }
+        print(rows);
+
+        std::string tsv;
+        for (size_t i = 0; i <= rows.rows.size(); ++i) {
+            const std::vector<std::string>& row = i == 0 ? rows.header : rows.rows[i - 1];
+            for (size_t j = 0; j < row.size(); ++j) tsv += (j == 0 ? "" : "\t") + row[j];
+            tsv += '\n';
+        }
+        write_text("out/bench.tsv", tsv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,230 @@
+// Files are read only where they are regular and appear only when they are complete: what
+// InputFile refuses, what OutputFile leaves behind when it is abandoned or cannot finish.
+#include "core/files.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "tests/support.h"
+
+using namespace vimach;
+using namespace vimach::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Runs an action while no file may grow beyond `limit` bytes, as on a full disk.
+std::string error_with_file_limit(rlim_t limit, const std::function<void()>& action) {
+    rlimit old, small;
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &old) == 0);
+    small = {.rlim_cur = limit, .rlim_max = old.rlim_max};
+    auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    std::string error = error_of(action);
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, handler);
+    return error;
+}
+
+}  // namespace
+
+// --- reading ------------------------------------------------------------------------------------
+
+TEST_CASE("read_text returns every byte of a file") {
+    TempFolder folder;
+    std::string path = folder.file("a");
+    for (size_t size : {0, 1, 4096, 3'000'000}) {
+        std::string bytes(size, '\0');
+        for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 131 + i / 251);
+        write_raw(path, bytes);
+        CAPTURE(size);
+        CHECK((read_text(path) == bytes));
+    }
+}
+
+TEST_CASE("read_text reads standard input for -") {
+    TempFolder folder;
+    write_raw(folder.file("in"), std::string(200'000, 'x') + "end");
+    int file = ::open(folder.file("in").c_str(), O_RDONLY), old = ::dup(STDIN_FILENO);
+    ::dup2(file, STDIN_FILENO);
+    std::string text = read_text("-");
+    ::dup2(old, STDIN_FILENO);
+    ::close(old);
+    ::close(file);
+    CHECK(text.size() == 200'003);
+    CHECK(text.ends_with("xend"));
+}
+
+TEST_CASE("read_at fills the part asked for, and refuses what lies past the end") {
+    TempFolder folder;
+    std::string path = folder.file("digits");
+    write_raw(path, "0123456789");
+    InputFile file(path);
+    CHECK(file.size() == 10);
+    CHECK(file.path() == path);
+
+    char part[5] = "....";
+    file.read_at(6, part, 4);
+    CHECK(std::string(part) == "6789");
+    file.read_at(0, part, 2);
+    CHECK(std::string(part) == "0189");
+    file.read_at(10, part, 0);
+
+    // Name the byte at which the file ends and how much is missing.
+    struct Case {
+        int64_t offset, count;
+        const char* phrase;
+    };
+    const Case cases[] = {{8, 3, "ends at byte 10, 1 bytes short"},
+                          {10, 1, "ends at byte 10, 1 bytes short"},
+                          {50, 4, "ends at byte 50, 4 bytes short"},
+                          {-1, 1, "cannot read"}};
+    for (const Case& c : cases) {
+        std::string error = error_of([&] { file.read_at(c.offset, part, c.count); });
+        check_contains(error, c.phrase);
+        check_contains(error, path);
+    }
+}
+
+TEST_CASE("only regular files are read") {
+    TempFolder folder;
+    write_raw(folder.file("real"), "text");
+    ::mkfifo(folder.file("fifo").c_str(), 0600);
+    fs::create_symlink("real", folder.file("link"));
+    fs::create_symlink("nowhere", folder.file("dangling"));
+    fs::create_symlink("loop", folder.file("loop"));
+    CHECK(read_text(folder.file("link")) == "text");
+
+    struct Case {
+        std::string path;
+        const char* phrase;
+    };
+    const Case cases[] = {{folder.path(), "is a directory, not a file"},
+                          {folder.file("missing"), "cannot open: No such file"},
+                          {folder.file("dangling"), "cannot open: No such file"},
+                          {folder.file("loop"), "cannot open: Too many levels of symbolic links"},
+                          {folder.file("real/below"), "cannot open: Not a directory"},
+                          {folder.file(std::string(5000, 'n')), "cannot open: File name too long"},
+                          {"", "cannot open: No such file"},
+                          {"/dev/null", "is not a regular file"},
+                          {folder.file("fifo"), "is not a regular file"}};
+
+    // A fifo without a writer must not make anyone wait: an alarm would end the tests here.
+    ::alarm(30);
+    for (const Case& c : cases) {
+        std::string error = error_of([&] { read_text(c.path); });
+        check_contains(error, c.phrase);
+        check_contains(error, "(" + c.path + "): ");
+    }
+    ::alarm(0);
+}
+
+// --- writing ------------------------------------------------------------------------------------
+
+TEST_CASE("write_text writes all bytes and replaces what was there") {
+    TempFolder folder;
+    std::string path = folder.file("out"), bytes("a\0b\r\n\xFF", 6);
+    write_text(path, std::string(100'000, 'x'));
+    write_text(path, bytes);
+    CHECK((read_raw(path) == bytes));
+    write_text(path, "");
+    CHECK(read_raw(path).empty());
+    CHECK(folder.count() == 1);
+}
+
+TEST_CASE("folders on the way are created") {
+    TempFolder folder;
+    std::string path = folder.file("a/b/c/out.csv");
+    write_text(path, "1");
+    write_text(path, "2");
+    CHECK(read_raw(path) == "2");
+}
+
+TEST_CASE("an output appears when it is committed, not before, and not without") {
+    TempFolder folder;
+    std::string path = folder.file("out");
+    write_raw(path, "old");
+    {
+        OutputFile file(path);
+        file.write("half", 4);
+        CHECK(read_raw(path) == "old");
+    }
+    CHECK(read_raw(path) == "old");
+    CHECK(folder.count() == 1);
+
+    OutputFile file(path);
+    file.write("new", 3);
+    file.write(" and more", 9);
+    CHECK(read_raw(path) == "old");
+    file.commit();
+    CHECK(read_raw(path) == "new and more");
+    CHECK(folder.count() == 1);
+}
+
+TEST_CASE("an abandoned output leaves nothing where nothing was") {
+    TempFolder folder;
+    std::string error = error_of([&] {
+        OutputFile file(folder.file("out"));
+        file.write("half", 4);
+        CHECK(folder.count() == 1);
+        fail("something else went wrong", "here", "mend it");
+    });
+    CHECK(error == "something else went wrong (here): mend it");
+    CHECK(folder.count() == 0);
+}
+
+TEST_CASE("an output that cannot be renamed leaves no temporary file") {
+    TempFolder folder;
+    fs::create_directory(folder.file("taken"));
+    std::string error = error_of([&] { write_text(folder.file("taken"), "text"); });
+    check_contains(error, "cannot rename the finished file to: Is a directory");
+    check_contains(error, folder.file("taken"));
+    CHECK(fs::is_directory(folder.file("taken")));
+    CHECK(folder.count() == 1);
+}
+
+TEST_CASE("an output that does not fit on the disk leaves what was there") {
+    TempFolder folder;
+    std::string path = folder.file("out"), text(100'000, 'x');
+    write_raw(path, "old");
+    std::string error = error_with_file_limit(5000, [&] { write_text(path, text); });
+    check_contains(error, "cannot write: File too large");
+    check_contains(error, path);
+    CHECK(read_raw(path) == "old");
+    CHECK(folder.count() == 1);
+}
+
+TEST_CASE("no output can stand below a regular file") {
+    TempFolder folder;
+    write_raw(folder.file("file"), "text");
+    for (const char* below : {"file/out", "file/sub/out", "file/a/b/out"}) {
+        std::string error = error_of([&] { write_text(folder.file(below), "text"); });
+        check_contains(error, "Not a directory");
+        check_contains(error, folder.file("file"));
+    }
+    CHECK(read_raw(folder.file("file")) == "text");
+    CHECK(folder.count() == 1);
+}
+
+// --- the project's files ------------------------------------------------------------------------
+
+TEST_CASE("find_in_project looks from the current folder, then above the program") {
+    TempFolder folder;
+    fs::path program = fs::read_symlink("/proc/self/exe"), room = program.parent_path();
+    fs::path relative = room.filename() / program.filename();  // e.g. tests/unit
+    fs::path start = fs::current_path();
+
+    fs::current_path(folder.path());
+    CHECK(find_in_project(relative.string()) == program.string());
+    CHECK(find_in_project("no/such/file") == "no/such/file");
+    CHECK(find_in_project("/no/such/file") == "/no/such/file");
+    write_text(relative.string(), "nearer");
+    CHECK(find_in_project(relative.string()) == relative.string());
+    fs::current_path(start);
+}

@@ -1,0 +1,177 @@
+// The math room and the layers one by one: products against a plain triple loop, the vectorised
+// exponential against the library's, gelu, layer norm and cross-entropy against their formulas.
+// Whole forward passes are compared with PyTorch in gpt2_test.cpp.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/ensure.h"
+#include "core/rng.h"
+#include "math/blas.h"
+#include "math/vector_ops.h"
+#include "model/layers.h"
+
+using namespace vimach;
+
+namespace {
+
+constexpr bool is_float = sizeof(Real) == 4;
+
+Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed) {
+    Tensor t(std::move(shape));
+    Rng rng(seed);
+    for (Real& value : t.data) value = static_cast<Real>(rng.normal());
+    return t;
+}
+
+/// Largest |C - expected| of a product of random matrices, in units of sqrt(k) roundings.
+double product_error(int64_t m, int64_t n, int64_t k, const MatmulOptions& options, bool serial) {
+    auto shape = [](bool transposed, int64_t rows, int64_t cols) {
+        return transposed ? std::vector<int64_t>{cols, rows} : std::vector<int64_t>{rows, cols};
+    };
+    Tensor a = random_tensor(shape(options.transpose_a, m, k), 1);
+    Tensor b = random_tensor(shape(options.transpose_b, k, n), 2);
+    Tensor before = random_tensor({m, n}, 3), c = before;
+    if (serial) {
+        matmul_serial(a.matrix(), b.matrix(), c.matrix(), options);
+    } else {
+        matmul(a.matrix(), b.matrix(), c.matrix(), options);
+    }
+
+    double worst = 0;
+    for (int64_t i = 0; i < m; ++i) {
+        for (int64_t j = 0; j < n; ++j) {
+            double sum = 0;
+            for (int64_t l = 0; l < k; ++l) {
+                double left = options.transpose_a ? a.data[l * m + i] : a.data[i * k + l];
+                double right = options.transpose_b ? b.data[j * k + l] : b.data[l * n + j];
+                sum += left * right;
+            }
+            double expected = options.alpha * sum + (options.accumulate ? before.row(i)[j] : 0);
+            worst = std::max(worst, std::abs(c.row(i)[j] - expected));
+        }
+    }
+    double rounding = is_float ? 6e-8 : 1.2e-16;
+    return worst / (rounding * std::sqrt(static_cast<double>(k)) * 3);
+}
+
+}  // namespace
+
+TEST_CASE("matmul: agrees with a plain loop in every combination") {
+    struct Extents {
+        int64_t m, n, k;
+    };
+    // Shapes below and above one tile, and with ragged edges.
+    for (Extents e : {Extents{1, 1, 1}, {3, 5, 7}, {1, 300, 64}, {300, 1, 64}, {1100, 40, 17},
+                      {130, 900, 70}}) {
+        for (int mask = 0; mask < 8; ++mask) {
+            MatmulOptions options = {.transpose_a = (mask & 1) != 0,
+                                     .transpose_b = (mask & 2) != 0,
+                                     .alpha = Real(0.5),
+                                     .accumulate = (mask & 4) != 0};
+            CHECK(product_error(e.m, e.n, e.k, options, false) < 10);
+            CHECK(product_error(e.m, e.n, e.k, options, true) < 10);
+        }
+    }
+}
+
+TEST_CASE("matmul: finish sees every element of C once, in its place") {
+    Tensor a = random_tensor({700, 90}, 1), b = random_tensor({90, 1000}, 2);
+    Tensor c({700, 1000}), seen({700, 1000});
+    matmul(a.matrix(), b.matrix(), c.matrix(), {}, [&](MatrixView tile, int64_t row, int64_t col) {
+        for (int64_t i = 0; i < tile.rows; ++i) {
+            for (int64_t j = 0; j < tile.cols; ++j) {
+                CHECK(tile.data + i * tile.stride + j == &c.row(row + i)[col + j]);
+                seen.row(row + i)[col + j] += 1;
+            }
+        }
+    });
+    CHECK(std::all_of(seen.data.begin(), seen.data.end(), [](Real n) { return n == 1; }));
+}
+
+TEST_CASE("matmul: shapes that do not fit are refused by name") {
+    Tensor a({2, 3}), b({4, 5}), c({2, 5});
+    CHECK_THROWS_WITH_AS(matmul(a.matrix(), b.matrix(), c.matrix()),
+                         doctest::Contains("matmul: B"), Error);
+    Tensor d({3, 5});
+    CHECK_THROWS_WITH_AS(matmul(a.matrix(), d.matrix(), d.matrix()),
+                         doctest::Contains("matmul: A"), Error);
+}
+
+TEST_CASE("vector_exp: within 2.5e-7 of the library over the whole range") {
+    double worst = 0;
+    for (double x = -87; x <= 88; x += 0.000731) {
+        Real argument = static_cast<Real>(x);
+        double exact = std::exp(static_cast<double>(argument));
+        worst = std::max(worst, std::abs(vector_exp(argument) / exact - 1));
+    }
+    CHECK(worst < (is_float ? 2.5e-7 : 1e-15));
+    CHECK(vector_exp(Real(0)) == 1);
+    CHECK(vector_exp(Real(-1000)) < 1e-37);
+    CHECK(std::isnan(vector_exp(std::nanf(""))));
+    CHECK(std::isfinite(vector_exp(1000.0f)));
+}
+
+TEST_CASE("vector_ops: sums and maxima of every length") {
+    for (size_t n : {1, 2, 15, 16, 17, 31, 33, 100}) {
+        Tensor t = random_tensor({static_cast<int64_t>(n)}, n);
+        double expected = std::accumulate(t.data.begin(), t.data.end(), 0.0), squares = 0, exps = 0;
+        for (Real value : t.data) {
+            squares += (value - 0.25) * (value - 0.25);
+            exps += std::exp(value - 1.0);
+        }
+        CHECK(sum(t.data) == doctest::Approx(expected).epsilon(1e-5));
+        CHECK(sum_squared_deviations(t.data, Real(0.25)) == doctest::Approx(squares).epsilon(1e-5));
+        CHECK(maximum(t.data) == *std::max_element(t.data.begin(), t.data.end()));
+        CHECK(sum_of_exp(t.data, 1) == doctest::Approx(exps).epsilon(1e-5));
+        CHECK(exp_and_sum(t.data, 1) == doctest::Approx(exps).epsilon(1e-5));
+        CHECK(sum(t.data) == doctest::Approx(exps).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("gelu: the tanh formula, from -20 to 20") {
+    Tensor x({1, 4001}), y({1, 4001});
+    for (int i = 0; i <= 4000; ++i) x.data[i] = static_cast<Real>((i - 2000) / 100.0);
+    gelu(x.matrix(), y.matrix());
+    double worst = 0;
+    for (size_t i = 0; i < x.data.size(); ++i) {
+        double v = x.data[i];
+        double u = std::sqrt(2 / std::acos(-1.0)) * (v + 0.044715 * v * v * v);
+        worst = std::max(worst, std::abs(y.data[i] - v / 2 * (1 + std::tanh(u))));
+    }
+    CHECK(worst < (is_float ? 1e-6 : 1e-14));
+}
+
+TEST_CASE("layer_norm: rows have mean 0 and variance 1 before gain and bias") {
+    Tensor x = random_tensor({5, 48}, 4), gain = random_tensor({48}, 5);
+    Tensor bias = random_tensor({48}, 6), y({5, 48});
+    for (Real& value : x.data) value = value * 3 + 10;
+    layer_norm(x.matrix(), gain, bias, y.matrix());
+    for (int64_t i = 0; i < 5; ++i) {
+        double mean = 0, variance = 0;
+        for (Real value : x.row(i)) mean += value / 48.0;
+        for (Real value : x.row(i)) variance += (value - mean) * (value - mean) / 48;
+        for (int64_t j = 0; j < 48; ++j) {
+            double normed = (x.row(i)[j] - mean) / std::sqrt(variance + 1e-5);
+            CHECK(y.row(i)[j] ==
+                  doctest::Approx(normed * gain.data[j] + bias.data[j]).epsilon(1e-4));
+        }
+    }
+    CHECK_THROWS_AS(layer_norm(x.matrix(), Tensor({47}), bias, y.matrix()), Error);
+}
+
+TEST_CASE("cross_entropy: in nats, safe against overflow") {
+    Tensor logits({3, 4});
+    logits.row(1)[2] = 1000;
+    logits.row(2)[0] = static_cast<Real>(std::log(3.0));
+    std::vector<double> losses = cross_entropy(logits.matrix(), std::vector<int>{3, 2, 0});
+    CHECK(losses[0] == doctest::Approx(std::log(4.0)).epsilon(1e-6));
+    CHECK(losses[1] == doctest::Approx(0));
+    CHECK(losses[2] == doctest::Approx(std::log(2.0)).epsilon(1e-6));
+    CHECK(cross_entropy(logits.matrix(), std::vector<int>{0, 0, 0})[1] == doctest::Approx(1000));
+    CHECK_THROWS_AS(cross_entropy(logits.matrix(), std::vector<int>{0, 4, 0}), Error);
+    CHECK_THROWS_AS(cross_entropy(logits.matrix(), std::vector<int>{0, 1}), Error);
+}

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Runs every test: the unit tests in both builds and each chapter against its known output. Shows
+# what failed or was skipped, and closes with "N passed, N failed" over test cases and lines.
+# Usage: tests/run.sh CHAPTER...   (`make test` builds first and passes the chapters)
+log=out/test
+mkdir -p "$log"
+status=0
+
+for build in float double; do
+    build/$build/tests/unit > "$log/$build.txt" 2>&1 || status=1
+    head -n 1 "$log/$build.txt"
+    grep 'SKIPPED' "$log/$build.txt"
+    grep -q 'Status: SUCCESS' "$log/$build.txt" || { cat "$log/$build.txt"; status=1; }
+    grep 'test cases:' "$log/$build.txt"
+done
+
+for chapter in "$@"; do
+    number=${chapter%%_*}
+    build/$chapter --quick --out "out/verify/$number" > "$log/$number.out" || status=1
+    build/verify "tests/expected/$number.txt" < "$log/$number.out" > "$log/$number.txt" || status=1
+    grep -A 1 '^FAIL' "$log/$number.txt"
+    tail -n 1 "$log/$number.txt"
+done
+
+# Add up "test cases: 20 | 19 passed | 1 failed" and "FILE: 170 lines passed, 0 failed".
+cat "$log"/*.txt | awk -v status=$status '
+    /test cases:/    { gsub(/[|:]/, " "); passed += $5; failed += $7 }
+    / lines passed, / { passed += $2; failed += $5 }
+    END {
+        if (status != 0 && failed == 0) failed = 1  # something ended before it could count
+        printf "%d passed, %d failed\n", passed, failed
+    }'
+exit $status
