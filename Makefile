@@ -97,7 +97,7 @@ $(addprefix verify-,$(NUMBERS)): verify-%: all build/verify
 sanitize: build/sanitize/tests/unit  ## run the unit tests under ASan and UBSan
 	build/sanitize/tests/unit
 
-check:  ## check house rules, headers, and the code with the tools installed
+check: build/float/tests/unit  ## check house rules, headers, and the code with the tools installed
 	@tests/check.sh
 
 differential: build/float/tests/unit  ## compare 20,000 random strings with npm's tiktoken

@@ -112,7 +112,8 @@ Taps look_inside(const Gpt2& model, std::span<const int> window) {
 /// The logit lens (nostalgebraist 2020): the losses if the model had to speak after `depth` blocks.
 std::vector<double> lens_losses(const Gpt2& model, const Taps& taps, int depth,
                                 std::span<const int> window) {
-    std::string name = depth == 0 ? "blocks.0.resid_pre" : format("blocks.%d.resid_post", depth - 1);
+    std::string name =
+        depth == 0 ? "blocks.0.resid_pre" : format("blocks.%d.resid_post", depth - 1);
     return next_token_losses(model, taps.at(name), window, 1);
 }
 
@@ -185,11 +186,15 @@ void draw_lens(Report& report, const Tokenizer& tokenizer, std::span<const int> 
                           losses[depth].begin() + static_cast<int64_t>(map.columns.size()));
     }
     Series both[] = {trained, control};
-    report.line_plot({.title = "Logit lens", .x_label = "blocks run", .y_label = "mean loss, nats",
+    report.line_plot({.title = "Logit lens",
+                      .x_label = "blocks run",
+                      .y_label = "mean loss, nats",
                       .caption = "The loss if the model had to speak after so many blocks."},
                      both, {.log_y = true, .horizontal = {{blind, "blind guess"}}});
-    report.heatmap({.title = "Logit lens, token by token", .x_label = "token to be predicted",
-                    .y_label = "after"}, map);
+    report.heatmap({.title = "Logit lens, token by token",
+                    .x_label = "token to be predicted",
+                    .y_label = "after"},
+                   map);
 }
 
 /// The pattern of one head over the first tokens: a row looks at the columns.
@@ -197,8 +202,8 @@ void draw_head(Report& report, const Tokenizer& tokenizer, std::span<const int> 
                const PreviousTokenHead& best, const PreviousTokenHead& control,
                const Tensor& pattern) {
     std::vector<std::string> labels = token_labels(tokenizer, shown);
-    Heatmap map = {.rows = labels, .columns = labels,
-                   .scale = {.low = 0, .high = 1, .label = "attention"}};
+    Heatmap map = {
+        .rows = labels, .columns = labels, .scale = {.low = 0, .high = 1, .label = "attention"}};
     for (size_t query = 0; query < shown.size(); ++query) {
         auto row = pattern.row(best.head * pattern.cols() + static_cast<int64_t>(query));
         for (size_t key = 0; key < shown.size(); ++key) {
@@ -206,10 +211,13 @@ void draw_head(Report& report, const Tokenizer& tokenizer, std::span<const int> 
         }
     }
     report.heatmap({.title = format("Attention of layer %d, head %ld", best.layer, best.head),
-                    .x_label = "key", .y_label = "query",
+                    .x_label = "key",
+                    .y_label = "query",
                     .caption = format("Of all heads this one looks most at the token before: %.4f "
                                       "of its attention. Control, the best head of the untrained "
-                                      "model: %.4f.", best.attention, control.attention)}, map);
+                                      "model: %.4f.",
+                                      best.attention, control.attention)},
+                   map);
 }
 
 // --- the steps ----------------------------------------------------------------------------------
@@ -238,13 +246,15 @@ void chapter(const Options& options) {
     Gpt2 untrained = random_gpt2(model.config, seed);
     const Gpt2Config& c = model.config;
     std::printf("model: %s\n", describe(model).c_str());
-    int64_t n_token = static_cast<int64_t>(ids.size()), n_window = (n_token + c.n_ctx - 1) / c.n_ctx;
+    int64_t n_token = static_cast<int64_t>(ids.size()),
+            n_window = (n_token + c.n_ctx - 1) / c.n_ctx;
     std::printf("text: %ld tokens", n_token);
     if (n_window > 1) {
-        std::printf(", cut into %ld windows of at most %ld that do not see each other",
-                    n_window, c.n_ctx);
+        std::printf(", cut into %ld windows of at most %ld that do not see each other", n_window,
+                    c.n_ctx);
     }
-    std::printf("\n\nTokens and their loss, in nats: -ln of the probability that the model gave them\n");
+    std::printf(
+        "\n\nTokens and their loss, in nats: -ln of the probability that the model gave them\n");
 
     // 3. Print each token's loss. A window's first token has none: nothing precedes it.
     std::vector<double> losses = losses_of(model, ids);
@@ -269,8 +279,8 @@ void chapter(const Options& options) {
     double mean = mean_loss(losses), untrained_mean = mean_loss(losses_of(untrained, ids));
     double blind = std::log(static_cast<double>(c.d_vocab));
     std::printf("\nmean loss %.5f\n", mean);
-    std::printf("  control: tokens in %ld random orders, %.5f to %.5f\n",
-                settings.n_shuffle, *least, *most);
+    std::printf("  control: tokens in %ld random orders, %.5f to %.5f\n", settings.n_shuffle,
+                *least, *most);
     std::printf("  control: untrained model %.5f\n", untrained_mean);
     std::printf("  control: a blind guess, ln %ld = %.5f\n", c.d_vocab, blind);
 
@@ -298,8 +308,8 @@ void chapter(const Options& options) {
                 visible_text(continuation, false).c_str());
 
     // 7. Let the model speak after each layer: the logit lens, on the first window.
-    std::span<const int> window = std::span<const int>(ids).first(
-        static_cast<size_t>(std::min(n_token, c.n_ctx)));
+    std::span<const int> window =
+        std::span<const int>(ids).first(static_cast<size_t>(std::min(n_token, c.n_ctx)));
     Taps taps = look_inside(model, window), blank = look_inside(untrained, window);
     Table lens = {.header = {"after", "mean loss", "untrained"}, .rows = {}};
     std::vector<std::vector<double>> lens_by_depth, lens_untrained;
@@ -316,9 +326,10 @@ void chapter(const Options& options) {
     //    untrained model, which does not know what a position is.
     PreviousTokenHead best = find_previous_token_head(model, taps);
     PreviousTokenHead control = find_previous_token_head(untrained, blank);
-    std::printf("\nprevious-token head: layer %d, head %ld gives %.4f of its attention to the "
-                "token before\n  control: the best head of the untrained model %.4f\n",
-                best.layer, best.head, best.attention, control.attention);
+    std::printf(
+        "\nprevious-token head: layer %d, head %ld gives %.4f of its attention to the "
+        "token before\n  control: the best head of the untrained model %.4f\n",
+        best.layer, best.head, best.attention, control.attention);
 
     // 9. List what the later chapters tap into.
     std::printf("\nWhat can be tapped in each block N, as blocks.N.NAME:\n ");
@@ -328,21 +339,26 @@ void chapter(const Options& options) {
     // 10. Draw the page.
     auto n_shown = static_cast<size_t>(std::min<int64_t>(settings.n_shown, window.size()));
     Report report("Chapter 0: the model itself", describe(model));
-    if (options.has("--quick")) report.paragraph("Quick run: fewer shuffles, shorter continuation.");
-    report.paragraph(format("Mean loss %.5f nats per token. Controls: %.5f to %.5f with the tokens in "
-                            "random order, %.5f for an untrained model of the same shape, %.5f for "
-                            "a blind guess.", mean, *least, *most, untrained_mean, blind));
-    report.token_heatmap({.title = "The text, coloured by loss",
-                          .caption = "Dark tokens surprised the model. A window's first token has "
-                                     "no loss. Tokens that share a character stand together."},
-                         token_cells(tokenizer, ids, losses), {.low = 0, .label = "loss, nats"});
+    if (options.has("--quick"))
+        report.paragraph("Quick run: fewer shuffles, shorter continuation.");
+    report.paragraph(
+        format("Mean loss %.5f nats per token. Controls: %.5f to %.5f with the tokens in "
+               "random order, %.5f for an untrained model of the same shape, %.5f for "
+               "a blind guess.",
+               mean, *least, *most, untrained_mean, blind));
+    report.token_heatmap(
+        {.title = "The text, coloured by loss",
+         .caption = "The stronger the tint, the more the token surprised the model. "
+                    "A window's first token has no loss. Tokens that share a "
+                    "character stand together."},
+        token_cells(tokenizer, ids, losses), {.low = 0, .label = "loss, nats"});
     report.table("The model's first guesses at the next token", top);
     report.paragraph("Continued greedily: " + visible_text(continuation, false));
     draw_lens(report, tokenizer, window.first(n_shown), lens_by_depth, lens_untrained, blind);
     draw_head(report, tokenizer, window.first(n_shown), best, control,
               taps.at(format("blocks.%d.attn_pattern", best.layer)));
     std::string folder = output_folder(options, info);
-    report.write(folder + "/report.html");
+    report.write(folder);
     write_csv(folder + "/tokens.csv", tokens);
 }
 

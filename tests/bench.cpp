@@ -173,9 +173,8 @@ struct Benchmark {
     void (*run)();
 };
 // Memory comes first: the peak of a process never falls.
-constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
-                                    {"tokenizer", bench_tokenizer},
-                                    {"forward", bench_forward}};
+constexpr Benchmark benchmarks[] = {
+    {"load_memory", bench_load_memory}, {"tokenizer", bench_tokenizer}, {"forward", bench_forward}};
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "core/files.h"
@@ -22,12 +23,16 @@ struct Outcome {
     std::string out, err;
 };
 
+std::string absolute(const char* path) {
+    return std::filesystem::absolute(find_in_project(path)).string();
+}
+
 /// Runs a shell command with the chapter's program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
     std::string err = folder.file("stderr");
-    std::string full = "C='" + find_in_project("build/00_gpt2") + "'; cd '" + folder.path() +
-                       "' && { " + command + "; } 2>'" + err + "'";
+    std::string full = "C='" + absolute("build/00_gpt2") + "'; cd '" + folder.path() + "' && { " +
+                       command + "; } 2>'" + err + "'";
     FILE* pipe = ::popen(full.c_str(), "r");
     REQUIRE(pipe != nullptr);
     Outcome outcome = {0, "", ""};
@@ -94,8 +99,9 @@ TEST_CASE("chapter 0: help and version") {
 }
 
 TEST_CASE("chapter 0: text beyond the context is cut into windows, and the output says so") {
-    Outcome outcome = run("for i in $(seq 300); do printf 'a word '; done > long.txt; "
-                          "$C --quick --text long.txt && ls out/00");
+    Outcome outcome =
+        run("for i in $(seq 300); do printf 'a word '; done > long.txt; "
+            "$C --quick --text long.txt && ls out/00");
     CHECK(outcome.status == 0);
     CHECK(outcome.out.find("text: 601 tokens, cut into 3 windows of at most 256") !=
           std::string::npos);
@@ -111,19 +117,19 @@ TEST_CASE("chapter 0: the same digits on 1 and 2 threads") {
 
 TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another processor") {
     Outcome other = run("OPENBLAS_CORETYPE=Haswell $C --quick | $(dirname $C)/verify " +
-                        find_in_project("tests/expected/00.txt"));
+                        absolute("tests/expected/00.txt"));
     CHECK_MESSAGE(other.status == 0, other.out);
 }
 
 TEST_CASE("verify: a number out of tolerance, a changed word, a missing line fail") {
-    Outcome tool = run(
-        "V=$(dirname $C)/verify; printf '0\\tfirst\\n1e-3\\tloss 1.5 at 2\\n' > e; "
-        "printf 'first\\nloss  1.5009 at 2\\n' | $V e >/dev/null; echo $?; "
-        "printf 'first\\nloss 1.502 at 2\\n' | $V e >/dev/null; echo $?; "
-        "printf 'first\\nlost 1.5 at 2\\n' | $V e >/dev/null; echo $?; "
-        "printf 'first\\n' | $V e >/dev/null; echo $?; "
-        "printf 'first\\nloss 1.5 at 2\\nmore\\n' | $V e >/dev/null; echo $?; "
-        "printf 'first\\nloss nan at 2\\n' | $V e >/dev/null; echo $?");
+    Outcome tool =
+        run("V=$(dirname $C)/verify; printf '0\\tfirst\\n1e-3\\tloss 1.5 at 2\\n' > e; "
+            "printf 'first\\nloss  1.5009 at 2\\n' | $V e >/dev/null; echo $?; "
+            "printf 'first\\nloss 1.502 at 2\\n' | $V e >/dev/null; echo $?; "
+            "printf 'first\\nlost 1.5 at 2\\n' | $V e >/dev/null; echo $?; "
+            "printf 'first\\n' | $V e >/dev/null; echo $?; "
+            "printf 'first\\nloss 1.5 at 2\\nmore\\n' | $V e >/dev/null; echo $?; "
+            "printf 'first\\nloss nan at 2\\n' | $V e >/dev/null; echo $?");
     CHECK(tool.out == "0\n1\n1\n1\n1\n1\n");
 }
 

@@ -150,7 +150,9 @@ inline bool opens_function(const std::string& head) {
 class BraceWalk {
 public:
     BraceWalk(const TextFile& file, size_t max_line, int max_nesting)
-        : file_(file), code_(without_directives(code_only(file.text))), max_line_(max_line),
+        : file_(file),
+          code_(without_directives(code_only(file.text))),
+          max_line_(max_line),
           max_nesting_(max_nesting) {}
 
     Violations run() {
@@ -159,7 +161,10 @@ public:
                 case '{': open(); break;
                 case '}': close(); break;
                 case ';': n_paren_ > 0 ? head_.push_back(c) : head_.clear(); break;
-                case ':': head_.push_back(c); end_label(); break;
+                case ':':
+                    head_.push_back(c);
+                    end_label();
+                    break;
                 default: add(c);
             }
         }
@@ -223,8 +228,8 @@ private:
         frames_.pop_back();
         size_t n_line = line_ - frame.line + 1;
         if (frame.kind == Kind::function && n_line > max_line_) {
-            object(frame.line, format("begins a function of %zu lines, not at most %zu", n_line,
-                                      max_line_));
+            object(frame.line,
+                   format("begins a function of %zu lines, not at most %zu", n_line, max_line_));
         }
 
         // Go on with the statement around an initialiser or a lambda.

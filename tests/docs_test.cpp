@@ -272,8 +272,8 @@ TEST_CASE("docs: a block that names a file stands in that file") {
     }
     for (const char* bad : {"g()\n", "g();\nh();\n", "i();\n...\ng();\n", "int f() {\ng();\n",
                             "int f() {\n...\n  i();\n", "...\n", ""}) {
-        CHECK_MESSAGE(check("cpp a.cpp", bad) ==
-                      Violations{"docs/a.md:2: is not a quote of a.cpp"}, bad);
+        CHECK_MESSAGE(check("cpp a.cpp", bad) == Violations{"docs/a.md:2: is not a quote of a.cpp"},
+                      bad);
     }
     CHECK(check("text tests/expected/00.txt", "loss 1\n  2 of 3\n").empty());
     CHECK(check("text tests/expected/00.txt", "0\tloss 1\n").size() == 1);
@@ -296,7 +296,8 @@ TEST_CASE("docs: links lead to files") {
     };
     CHECK(dead_links(page("[b](b.md#c) [m](../Makefile) [w](https://x.org/y.md) [h](#here)\n"
                           "`[c](c.md)`\n```\n[c](c.md)\n```\n[`b`](b.md \"title\")\n"),
-                     exists).empty());
+                     exists)
+              .empty());
     CHECK(dead_links(page("\n[b](b.md), ![c](img/c.svg)\n"), exists) ==
           Violations{"docs/a.md:2: links to img/c.svg, no file"});
     for (const char* bad : {"[x](../../Makefile)", "[x](/Makefile)", "[x]: c.md"}) {
@@ -339,13 +340,15 @@ TEST_CASE("docs: the table of names has every tap, extent and weight") {
 TEST_CASE("docs: every make command can be run") {
     CHECK(make_goals("$ make -j2 test ARGS=\"a b\" check # x") == Piece{"test", "check"});
     CHECK(make_goals("A=1 make && cmake x | make 00") == Piece{"00"});
-    std::string makefile = "X := a\nall: x  ## y\n\techo z: a\nclean:\n.PHONY: p\n"
-                           "$(NUMBERS) \\\n  $(addprefix v-,$(NUMBERS)): v-%: b/%\n";
+    std::string makefile =
+        "X := a\nall: x  ## y\n\techo z: a\nclean:\n.PHONY: p\n"
+        "$(NUMBERS) \\\n  $(addprefix v-,$(NUMBERS)): v-%: b/%\n";
     std::set<std::string> targets = make_targets(makefile, {"00_a"});
     for (const char* made : {"all", "clean", "00", "v-00"}) CHECK(targets.contains(made));
     for (const char* no : {"X", "x", "p", "01", "00_a", "echo"}) CHECK_FALSE(targets.contains(no));
     CHECK(unknown_goals(page("`make all` and `make NN`\n```sh\nmake v-00 ARGS=x\n```\n"
-                             "```sh run.sh\nmake x\n```\n"), targets)
+                             "```sh run.sh\nmake x\n```\n"),
+                        targets)
               .empty());
     CHECK(unknown_goals(page("a\n`make al`, make b\n```sh\n$ make v-01\n```\n"), targets) ==
           Violations{"docs/a.md:2: the Makefile cannot make al",

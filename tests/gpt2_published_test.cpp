@@ -53,8 +53,8 @@ TEST_CASE("gpt2, published: 20 greedy tokens from 'The dog' (transformers, test_
     const Gpt2* model = published_gpt2();
     if (model == nullptr) return;
     CHECK(model->config.n_parameter() == 124'439'808);
-    const std::vector<int> expected = {464, 3290, 373, 1043,  287, 257, 2214, 1474, 262, 16246,
-                                       286, 2688, 290, 2688, 27262, 13, 198,  198,  464, 3290};
+    const std::vector<int> expected = {464, 3290, 373, 1043, 287,   257, 2214, 1474, 262, 16246,
+                                       286, 2688, 290, 2688, 27262, 13,  198,  198,  464, 3290};
     CHECK(continue_greedily(*model, {464, 3290}, 20) == expected);
 }
 
@@ -67,7 +67,8 @@ TEST_CASE("gpt2, published: greedy texts (transformers, test_batch_generation)")
 TEST_CASE("gpt2, published: greedy text 'The flying machine' (transformers, TensorFlow test)") {
     check_continuation("The flying machine",
                        " is a small, lightweight, and lightweight aircraft that can be used for "
-                       "any type of", 20);
+                       "any type of",
+                       20);
 }
 
 TEST_CASE("gpt2, published: loss of 'Hello world!' (TransformerLens, test_hooked_transformer)") {

@@ -74,8 +74,7 @@ void check_parity(const Gpt2& model, const std::string& expected_path, int64_t n
         CHECK_MESSAGE(difference(tensor.data, expected.data) < tolerance, name);
     }
 
-    CHECK(difference(final_norm(model, resid).data, recorded(file, "final_norm").data) <
-          tolerance);
+    CHECK(difference(final_norm(model, resid).data, recorded(file, "final_norm").data) < tolerance);
     Tensor expected = recorded(file, "logits"), logits = unembed(model, resid);
     std::span<const Real> last(logits.data.end() - expected.size(), logits.data.end());
     CHECK(difference(last, expected.data) < tolerance);
@@ -169,8 +168,8 @@ TEST_CASE("forward: embeddings of one's own, with and without positions") {
     Gpt2 model = tiny();
     std::vector<int> ids = tiny_ids(model, 6);
     Tensor embeddings({6, model.config.d_model});
-    for (int64_t i = 0; i < 6; ++i) std::ranges::copy(model.W_E.row(ids[i]),
-                                                      embeddings.row(i).begin());
+    for (int64_t i = 0; i < 6; ++i)
+        std::ranges::copy(model.W_E.row(ids[i]), embeddings.row(i).begin());
     CHECK(embeddings.data == embed_ids(model, ids, 2, false).data);
     add_position_embeddings(model, embeddings, 2);
     CHECK(embeddings.data == embed_ids(model, ids, 2).data);

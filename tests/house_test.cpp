@@ -51,8 +51,8 @@ Violations check_lines(const TextFile& file, const LineRule& rule) {
 
 std::string too_wide(const std::string& line) {
     // Count code points: every byte that does not continue a UTF-8 sequence begins one.
-    auto n_column = static_cast<size_t>(
-        std::ranges::count_if(line, [](char c) { return (c & 0xC0) != 0x80; }));
+    auto n_column =
+        static_cast<size_t>(std::ranges::count_if(line, [](char c) { return (c & 0xC0) != 0x80; }));
     if (n_column <= max_columns) return "";
     return format("is %zu columns wide, not at most %zu", n_column, max_columns);
 }
@@ -62,7 +62,12 @@ std::string has_tab(const std::string& line) {
 }
 
 std::string is_unfinished(const std::string& line) {
-    bool found = line.find("TO" "DO") != line.npos || line.find("FIX" "ME") != line.npos;
+    bool found = line.find(
+                     "TO"
+                     "DO") != line.npos ||
+                 line.find(
+                     "FIX"
+                     "ME") != line.npos;
     return found ? "marks something unfinished" : "";
 }
 
@@ -104,8 +109,8 @@ Violations library_headers(const TextFile& file) {
     for (const Include& include : find_includes(file)) {
         for (auto [header, owner] : owners) {
             if (!include.name.ends_with(header) || file.path == owner) continue;
-            found.push_back(violation(file, include.line, "includes " + include.name +
-                                                              ", which only " + owner + " may"));
+            found.push_back(violation(
+                file, include.line, "includes " + include.name + ", which only " + owner + " may"));
         }
     }
     return found;
@@ -141,8 +146,8 @@ Violations include_order(const TextFile& file, const std::vector<std::string>& l
     for (const Include& include : find_includes(file)) {
         if (!include.quoted || stem(include.name) == *own) continue;
         if (std::find(list.begin(), own, stem(include.name)) != own) continue;
-        found.push_back(violation(file, include.line, "includes " + include.name +
-                                                          ", which does not stand above it"));
+        found.push_back(violation(file, include.line,
+                                  "includes " + include.name + ", which does not stand above it"));
     }
     return found;
 }
@@ -210,10 +215,18 @@ TEST_CASE("house: files have at most 400 lines, lines at most 100 columns") {
 
 TEST_CASE("house: no tabs, nothing unfinished, no path of one machine") {
     CHECK(check_lines(bad("a\n\tb\n"), has_tab) == one("2: holds a tab"));
-    CHECK(check_lines(bad("// TO" "DO: later\n"), is_unfinished).size() == 1);
-    CHECK(check_lines(bad("// FIX" "ME\n"), is_unfinished).size() == 1);
-    CHECK(check_lines(bad("open(\"/ho" "me/me/x\")\n"), names_machine) ==
-          one("1: names a path of one machine: /ho" "me/"));
+    CHECK(check_lines(bad("// TO"
+                          "DO: later\n"),
+                      is_unfinished)
+              .size() == 1);
+    CHECK(check_lines(bad("// FIX"
+                          "ME\n"),
+                      is_unfinished)
+              .size() == 1);
+    CHECK(check_lines(bad("open(\"/ho"
+                          "me/me/x\")\n"),
+                      names_machine) == one("1: names a path of one machine: /ho"
+                                            "me/"));
     CHECK(check_lines(bad("open(\"weights/work/x\")\n"), names_machine).empty());
     for (const LineRule& rule : {LineRule(has_tab), LineRule(is_unfinished)}) {
         check_tree_lines(rule);
@@ -252,8 +265,7 @@ TEST_CASE("house: functions have at most 50 lines") {
     CHECK(functions(bad("int t[] = {\n" + repeat("    f(1),\n", 60) + "};\n")).empty());
     std::string inert = "if (g('{', \"\\\"{\", R\"x({)\")x\", 1'0)) {  // {\n}\n/* { */\n";
     CHECK(functions(bad("void f() {\n" + inert + "}\n")).empty());
-    CHECK(functions(bad("void f() {\n    {\n}\n")) ==
-          one("1: opens a brace that is never closed"));
+    CHECK(functions(bad("void f() {\n    {\n}\n")) == one("1: opens a brace that is never closed"));
     CHECK(functions(bad("}\n")) == one("1: closes a brace that was never opened"));
     check_tree(functions);
 }
@@ -278,8 +290,8 @@ TEST_CASE("house: control flow is nested at most 3 deep") {
 
 TEST_CASE("house: a library is known to one file") {
     std::string inert = "#define H <cblas.h>\n// #include <cblas.h>\n";
-    Violations found = library_headers(
-        bad(inert + "#include <cblas.h>\n#  include \"utf8proc.h\"\n"));
+    Violations found =
+        library_headers(bad(inert + "#include <cblas.h>\n#  include \"utf8proc.h\"\n"));
     REQUIRE(found.size() == 2);
     CHECK(found[0] == "src/a/x.cpp:3: includes cblas.h, which only src/math/blas.cpp may");
     CHECK(found[1].starts_with("src/a/x.cpp:4: includes utf8proc.h, which only src/text/pre"));
@@ -288,12 +300,13 @@ TEST_CASE("house: a library is known to one file") {
 }
 
 TEST_CASE("house: a file includes what stands above it in docs/architecture.md's list") {
-    TextFile example = {"a.md", "```\nsrc/\n  a/   room\n    y   file\n    x   file\n"
-                                "  b/   room\n    z   file\n```\n    w   no file\n"};
+    TextFile example = {"a.md",
+                        "```\nsrc/\n  a/   room\n    y   file\n    x   file\n"
+                        "  b/   room\n    z   file\n```\n    w   no file\n"};
     std::vector<std::string> list = listed_files(example);
     CHECK(list == std::vector<std::string>{"a/y", "a/x", "b/z"});
-    CHECK(include_order(bad("#include \"a/x.h\"\n#include \"a/y.h\"\n#include <z>\n"), list)
-              .empty());
+    CHECK(
+        include_order(bad("#include \"a/x.h\"\n#include \"a/y.h\"\n#include <z>\n"), list).empty());
     CHECK(include_order(bad("\n#include \"b/z.h\"\n"), list) ==
           one("2: includes b/z.h, which does not stand above it"));
     CHECK(include_order({"src/a/y.h", "#include \"a/x.h\"\n"}, list).size() == 1);

@@ -53,59 +53,77 @@ constexpr const char* no_end = "a string has no end";
 constexpr const char* not_utf8 = "is not UTF-8";
 
 const Refusal bad_values[] = {
-    {"^", no_value},      {" \n^", no_value},      {"^tru", no_value},  {"^True", no_value},
-    {"^nul", no_value},   {"^fals", no_value},     {"^NaN", no_value},  {"^Infinity", no_value},
-    {"^'a'", no_value},   {"^a", no_value},        {"^]", no_value},    {"^,", no_value},
-    {"^\0"sv, no_value},  {"^\f1", no_value},      {"1^\v", more},      {"{}^\0"sv, more},
-    {"1 ^2", more},       {"{} ^{}", more},        {"null^,", more},    {"[1]^]", more},
-    {"true^false", more}, {"^/* a */ 1", no_value}, {"1 ^// a", more},  {"^\u00A0 1", no_value},
+    {"^", no_value},        {" \n^", no_value},       {"^tru", no_value}, {"^True", no_value},
+    {"^nul", no_value},     {"^fals", no_value},      {"^NaN", no_value}, {"^Infinity", no_value},
+    {"^'a'", no_value},     {"^a", no_value},         {"^]", no_value},   {"^,", no_value},
+    {"^\0"sv, no_value},    {"^\f1", no_value},       {"1^\v", more},     {"{}^\0"sv, more},
+    {"1 ^2", more},         {"{} ^{}", more},         {"null^,", more},   {"[1]^]", more},
+    {"true^false", more},   {"^/* a */ 1", no_value}, {"1 ^// a", more},  {"^\u00A0 1", no_value},
     {"^\uFEFF{}", no_value}};  // the last: a byte order mark
 
-const Refusal bad_numbers[] = {
-    {"^+1", no_value},     {"^.5", no_value},      {"-^", no_value},
-    {"-^a", no_value},     {"-^.5", no_value},     {"-^-1", no_value},
-    {"0^x10", more},       {"1^a", more},          {"1.5^.5", more},
-    {"1e5^e5", more},      {"1^_000", more},
-    {"0^1", "a number has a leading zero"},
-    {"-0^1", "a number has a leading zero"},
-    {"0^0", "a number has a leading zero"},
-    {"1.^", "digits are missing after the decimal point"},
-    {"1.^e5", "digits are missing after the decimal point"},
-    {"1e^", "digits are missing in the exponent"},
-    {"1E+^", "digits are missing in the exponent"},
-    {"1e-^.5", "digits are missing in the exponent"}};
+const Refusal bad_numbers[] = {{"^+1", no_value},
+                               {"^.5", no_value},
+                               {"-^", no_value},
+                               {"-^a", no_value},
+                               {"-^.5", no_value},
+                               {"-^-1", no_value},
+                               {"0^x10", more},
+                               {"1^a", more},
+                               {"1.5^.5", more},
+                               {"1e5^e5", more},
+                               {"1^_000", more},
+                               {"0^1", "a number has a leading zero"},
+                               {"-0^1", "a number has a leading zero"},
+                               {"0^0", "a number has a leading zero"},
+                               {"1.^", "digits are missing after the decimal point"},
+                               {"1.^e5", "digits are missing after the decimal point"},
+                               {"1e^", "digits are missing in the exponent"},
+                               {"1E+^", "digits are missing in the exponent"},
+                               {"1e-^.5", "digits are missing in the exponent"}};
 
-const Refusal bad_objects[] = {
-    {"{^", no_name},            {"{^a:1}", no_name},      {"{^'a':1}", no_name},
-    {"{^1:2}", no_name},        {"{^null:1}", no_name},   {"{^,}", no_name},
-    {"{\"a\":1,^}", no_name},   {"{\"a\":1,^,}", no_name}, {"{\"a\":^}", no_value},
-    {"{\"a\":1^", no_brace},    {"{\"a\":1 ^\"b\":2}", no_brace}, {"{\"a\":1^]", no_brace},
-    {"{\"a\" ^1}", "a colon is missing"}, {"{\"a\"^}", "a colon is missing"},
-    {"{\"a\"^,\"b\"}", "a colon is missing"}};
+const Refusal bad_objects[] = {{"{^", no_name},
+                               {"{^a:1}", no_name},
+                               {"{^'a':1}", no_name},
+                               {"{^1:2}", no_name},
+                               {"{^null:1}", no_name},
+                               {"{^,}", no_name},
+                               {"{\"a\":1,^}", no_name},
+                               {"{\"a\":1,^,}", no_name},
+                               {"{\"a\":^}", no_value},
+                               {"{\"a\":1^", no_brace},
+                               {"{\"a\":1 ^\"b\":2}", no_brace},
+                               {"{\"a\":1^]", no_brace},
+                               {"{\"a\" ^1}", "a colon is missing"},
+                               {"{\"a\"^}", "a colon is missing"},
+                               {"{\"a\"^,\"b\"}", "a colon is missing"}};
 
-const Refusal bad_arrays[] = {
-    {"[^", no_value},      {"[1^", no_bracket},     {"[1 ^2]", no_bracket}, {"[1,^]", no_value},
-    {"[^,1]", no_value},   {"[1,^,2]", no_value},   {"[1^}", no_bracket},   {"[[1]^", no_bracket}};
+const Refusal bad_arrays[] = {{"[^", no_value},     {"[1^", no_bracket},  {"[1 ^2]", no_bracket},
+                              {"[1,^]", no_value},  {"[^,1]", no_value},  {"[1,^,2]", no_value},
+                              {"[1^}", no_bracket}, {"[[1]^", no_bracket}};
 
 const Refusal bad_strings[] = {
-    {"\"abc^", no_end},        {"\"a\\\"^", no_end},       {"\"a^\n\"", control},
-    {"\"a^\t\"", control},     {"\"^\0\""sv, control},     {"\"a^\x1F\"", control},
-    {"\"\\^x41\"", unknown},   {"\"\\^", unknown},         {"\"\\^'\"", unknown},
-    {"\"\\^0\"", unknown},     {"\"\\^U0041\"", unknown},  {"\"\\^\0\""sv, unknown},
-    {"\"\\u^12\"", not_hex},   {"\"\\u^", not_hex},        {"\"\\u^12g4\"", not_hex},
-    {"\"\\u^-123\"", not_hex}, {"\"\\u^+123\"", not_hex},  {"\"\\u^ 123\"", not_hex},
-    {"\"\\u^0x12\"", not_hex}, {"\"\\u^{41}\"", not_hex}};
+    {"\"abc^", no_end},        {"\"a\\\"^", no_end},      {"\"a^\n\"", control},
+    {"\"a^\t\"", control},     {"\"^\0\""sv, control},    {"\"a^\x1F\"", control},
+    {"\"\\^x41\"", unknown},   {"\"\\^", unknown},        {"\"\\^'\"", unknown},
+    {"\"\\^0\"", unknown},     {"\"\\^U0041\"", unknown}, {"\"\\^\0\""sv, unknown},
+    {"\"\\u^12\"", not_hex},   {"\"\\u^", not_hex},       {"\"\\u^12g4\"", not_hex},
+    {"\"\\u^-123\"", not_hex}, {"\"\\u^+123\"", not_hex}, {"\"\\u^ 123\"", not_hex},
+    {"\"\\u^0x12\"", not_hex}, {"\"\\u^{41}\"", not_hex}, {"\"\\u^123", not_hex}};
 
 const Refusal bad_surrogates[] = {
-    {"\"\\ud800^\"", alone},          {"\"\\ud800^x\"", alone},         {"\"\\udc00^\"", alone},
-    {"\"\\ud800\\^n\"", alone},       {"\"\\ud800\\u0041^\"", alone},   {"\"\\udfff^\"", alone},
-    {"\"\\ud800\\ud800^\"", alone},   {"\"\\ud83d\\ue000^\"", alone},   {"\"\\udbff^", alone},
-    {"\"\\udc00^\\ud800\"", alone},   {"\"\\ud83d\\u^de\"", not_hex}};
+    {"\"\\ud800^\"", alone},        {"\"\\ud800^x\"", alone},       {"\"\\udc00^\"", alone},
+    {"\"\\ud800\\^n\"", alone},     {"\"\\ud800\\u0041^\"", alone}, {"\"\\udfff^\"", alone},
+    {"\"\\ud800\\ud800^\"", alone}, {"\"\\ud83d\\ue000^\"", alone}, {"\"\\udbff^", alone},
+    {"\"\\udc00^\\ud800\"", alone}, {"\"\\ud83d\\u^de\"", not_hex}};
 
-const Refusal bad_bytes[] = {
-    {"\"a^\xFF\"", not_utf8},         {"\"^\x80\"", not_utf8},      {"\"^\xC0\xAF\"", not_utf8},
-    {"\"^\xED\xA0\x80\"", not_utf8},  {"\"^\xE2\x82\"", not_utf8},  {"{}^\xFF", not_utf8},
-    {"\"^\xF4\x90\x80\x80\"", not_utf8}, {"\"^\xF0\x9F\x98", not_utf8}};
+const Refusal bad_bytes[] = {{"\"a^\xFF\"", not_utf8},
+                             {"\"^\x80\"", not_utf8},
+                             {"\"^\xC0\xAF\"", not_utf8},
+                             {"\"^\xED\xA0\x80\"", not_utf8},
+                             {"\"^\xE2\x82\"", not_utf8},
+                             {"{}^\xFF", not_utf8},
+                             {"\"^\xF4\x90\x80\x80\"", not_utf8},
+                             {"\"^\xF0\x9F\x98", not_utf8}};
 
 }  // namespace
 
@@ -152,14 +170,14 @@ TEST_CASE("JSON nesting is bounded") {
 }
 
 TEST_CASE("JSON values keep their kind, order and position") {
-    Json value = parse_json(" {\"b\" : [ 1 , {\"c\":null} ] ,\t\"a\":\"x\",\r\n\"d\":true} ",
-                            "here");
+    Json value =
+        parse_json(" {\"b\" : [ 1 , {\"c\":null} ] ,\t\"a\":\"x\",\r\n\"d\":true} ", "here");
     REQUIRE(value.kind == Kind::object);
     REQUIRE(value.members.size() == 3);
     CHECK(value.position == 1);
-    CHECK(value.members[0].first == "b");
-    CHECK(value.members[1].first == "a");
-    CHECK(value.members[2].first == "d");
+    CHECK(value.members[0].name == "b");
+    CHECK(value.members[1].name == "a");
+    CHECK(value.members[2].name == "d");
 
     const Json* list = value.find("b");
     REQUIRE(list != nullptr);
@@ -194,18 +212,17 @@ TEST_CASE("JSON escapes are resolved to UTF-8") {
         const char* text;
         std::string_view value;
     };
-    const Escape escapes[] = {
-        {R"("")", ""},
-        {R"("\"\\\/\b\f\n\r\t")", "\"\\/\b\f\n\r\t"},
-        {R"("a\u0041b")", "aAb"},
-        {R"("\u0000")", "\0"sv},
-        {R"("\u007f\u0080\u07FF\u0800")", "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80"},
-        {R"("\u00e9\u20AC")", "\xC3\xA9\xE2\x82\xAC"},
-        {R"("\ud7ff\ue000\uFFFF")", "\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF"},
-        {R"("\ud83d\ude00")", "\xF0\x9F\x98\x80"},
-        {R"("\uD800\uDC00\uDBFF\uDFFF")", "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"},
-        {R"("\\u0041")", "\\u0041"},
-        {"\"vi m\xE1\xBA\xA1\x63h \x7F\"", "vi m\xE1\xBA\xA1\x63h \x7F"}};
+    const Escape escapes[] = {{R"("")", ""},
+                              {R"("\"\\\/\b\f\n\r\t")", "\"\\/\b\f\n\r\t"},
+                              {R"("a\u0041b")", "aAb"},
+                              {R"("\u0000")", "\0"sv},
+                              {R"("\u007f\u0080\u07FF\u0800")", "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80"},
+                              {R"("\u00e9\u20AC")", "\xC3\xA9\xE2\x82\xAC"},
+                              {R"("\ud7ff\ue000\uFFFF")", "\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF"},
+                              {R"("\ud83d\ude00")", "\xF0\x9F\x98\x80"},
+                              {R"("\uD800\uDC00\uDBFF\uDFFF")", "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"},
+                              {R"("\\u0041")", "\\u0041"},
+                              {"\"vi m\xE1\xBA\xA1\x63h \x7F\"", "vi m\xE1\xBA\xA1\x63h \x7F"}};
     for (const Escape& escape : escapes) {
         CAPTURE(escape.text);
         Json value = parse_json(escape.text, "here");
@@ -231,10 +248,27 @@ TEST_CASE("JSON integers are exact or refused") {
     }
 
     // Refuse whatever is no plain whole number below 2^63, and name the place of the value.
-    for (const char* text : {"-1", "-0", "1.0", "1.5", "0.0", "1e2", "1E2", "0e0", "1e-2",
-                             "9223372036854775808", "18446744073709551615", "18446744073709551616",
-                             "340282366920938463463374607431768211456", "-9223372036854775808",
-                             "9223372036854775807.0", "\"1\"", "\"\"", "true", "null", "[]", "{}",
+    for (const char* text : {"-1",
+                             "-0",
+                             "1.0",
+                             "1.5",
+                             "0.0",
+                             "1e2",
+                             "1E2",
+                             "0e0",
+                             "1e-2",
+                             "9223372036854775808",
+                             "18446744073709551615",
+                             "18446744073709551616",
+                             "340282366920938463463374607431768211456",
+                             "-9223372036854775808",
+                             "9223372036854775807.0",
+                             "\"1\"",
+                             "\"\"",
+                             "true",
+                             "null",
+                             "[]",
+                             "{}",
                              "[1]"}) {
         CAPTURE(text);
         Json list = parse_json("[0, " + std::string(text) + "]", "here");

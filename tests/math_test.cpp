@@ -65,7 +65,11 @@ TEST_CASE("matmul: agrees with a plain loop in every combination") {
         int64_t m, n, k;
     };
     // Shapes below and above one tile, and with ragged edges.
-    for (Extents e : {Extents{1, 1, 1}, {3, 5, 7}, {1, 300, 64}, {300, 1, 64}, {1100, 40, 17},
+    for (Extents e : {Extents{1, 1, 1},
+                      {3, 5, 7},
+                      {1, 300, 64},
+                      {300, 1, 64},
+                      {1100, 40, 17},
                       {130, 900, 70}}) {
         for (int mask = 0; mask < 8; ++mask) {
             MatmulOptions options = {.transpose_a = (mask & 1) != 0,
@@ -94,11 +98,11 @@ TEST_CASE("matmul: finish sees every element of C once, in its place") {
 
 TEST_CASE("matmul: shapes that do not fit are refused by name") {
     Tensor a({2, 3}), b({4, 5}), c({2, 5});
-    CHECK_THROWS_WITH_AS(matmul(a.matrix(), b.matrix(), c.matrix()),
-                         doctest::Contains("matmul: B"), Error);
+    CHECK_THROWS_WITH_AS(matmul(a.matrix(), b.matrix(), c.matrix()), doctest::Contains("matmul: B"),
+                         Error);
     Tensor d({3, 5});
-    CHECK_THROWS_WITH_AS(matmul(a.matrix(), d.matrix(), d.matrix()),
-                         doctest::Contains("matmul: A"), Error);
+    CHECK_THROWS_WITH_AS(matmul(a.matrix(), d.matrix(), d.matrix()), doctest::Contains("matmul: A"),
+                         Error);
 }
 
 TEST_CASE("vector_exp: within 2.5e-7 of the library over the whole range") {

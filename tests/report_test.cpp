@@ -12,6 +12,7 @@
 #include "core/ensure.h"
 #include "core/files.h"
 #include "core/rng.h"
+#include "support.h"
 #include "text/utf8.h"
 
 using namespace vimach;
@@ -90,7 +91,8 @@ void check_page(const std::string& page) {
     CHECK(!contains(page, "<script"));
     CHECK(!contains(page, "@import"));
     CHECK(!contains(page, "src="));
-    CHECK(count(page, "<svg") - count(page, "aria-hidden") == count(page, "role=\"img\" aria-label"));
+    CHECK(count(page, "<svg") - count(page, "aria-hidden") ==
+          count(page, "role=\"img\" aria-label"));
 }
 
 std::string line_page(std::span<const Series> series, const PlotOptions& options = {}) {
@@ -157,23 +159,25 @@ TEST_CASE("nothing that a caller passes can leave its place in the page") {
     std::vector<Series> series = {{.name = evil, .x = {1, 2}, .y = {1, 2}}};
     report.line_plot(text, series, {.vertical = {{1, evil}}, .horizontal = {{2, evil}}});
     report.scatter(text, series);
-    report.heatmap(text, {.rows = {evil}, .columns = {evil}, .values = {1},
-                          .scale = {.label = evil}});
+    report.heatmap(text,
+                   {.rows = {evil}, .columns = {evil}, .values = {1}, .scale = {.label = evil}});
     report.token_heatmap(text, std::vector<TokenCell>{{evil, evil, 1}}, {.label = evil});
     check_page(report.page());
     CHECK(!contains(report.page(), "<b a="));
     CHECK(contains(report.page(), "&lt;/title&gt;&lt;b a=&quot;&#39;&gt;&amp;\\xFF"));
 }
 
-TEST_CASE("the page is written whole") {
-    auto folder = std::filesystem::temp_directory_path() / "vimach_report_test";
-    std::string path = (folder / "report.html").string();
+TEST_CASE("the page is written whole, with the numbers behind each figure and table") {
+    test::TempFolder folder;
     Report report("A title", "a subtitle");
-    report.write(path);
-    CHECK(read_text(path) == report.page());
+    report.line_plot({.title = "line"}, std::vector<Series>{{"s", {1, 2}, {3, 4.5}}});
+    report.table("t", {.header = {"a", "b"}, .rows = {{"1", "x,\"y\""}}});
+    report.write(folder.file("out"));
+    CHECK(test::read_raw(folder.file("out/report.html")) == report.page());
     CHECK(report.page().starts_with("<!DOCTYPE html>"));
     CHECK(report.page().ends_with("</html>\n"));
-    std::filesystem::remove_all(folder);
+    CHECK(contains(test::read_raw(folder.file("out/figure-1.csv")), "2,4.5"));
+    CHECK(test::read_raw(folder.file("out/table-1.csv")) == "a,b\n1,\"x,\"\"y\"\"\"\n");
 }
 
 TEST_CASE("columns of numbers are aligned right, others not") {
@@ -191,12 +195,14 @@ TEST_CASE("columns of numbers are aligned right, others not") {
 TEST_CASE("series differ in more than colour, and their names do not overlap") {
     std::vector<Series> series;
     for (int k = 0; k < 12; ++k) {
-        series.push_back({.name = format("layer %d", k), .x = {0, 1, 2}, .y = {1, 2, 3 + k * 1e-3}});
+        series.push_back(
+            {.name = format("layer %d", k), .x = {0, 1, 2}, .y = {1, 2, 3 + k * 1e-3}});
     }
     std::string page = line_page(series);
     std::string drawing = between(page, "class=\"scroll broad\"", "</svg>");
     CHECK(contains(drawing, "aria-label=\"Lines\""));
-    CHECK(contains(drawing, "<desc>Line plot of loss against step. 12 series: layer 0, from 1 to 3;"));
+    CHECK(contains(drawing,
+                   "<desc>Line plot of loss against step. 12 series: layer 0, from 1 to 3;"));
 
     std::vector<std::string> styles;
     std::vector<double> heights;
@@ -216,8 +222,8 @@ TEST_CASE("series differ in more than colour, and their names do not overlap") {
 }
 
 TEST_CASE("a value that is not finite interrupts its line and is counted") {
-    std::vector<Series> series = {{.name = "a", .x = {0, 1, 2, 3, 4, 5},
-                                   .y = {1, 2, nan_value, 4, INFINITY, 6}}};
+    std::vector<Series> series = {
+        {.name = "a", .x = {0, 1, 2, 3, 4, 5}, .y = {1, 2, nan_value, 4, INFINITY, 6}}};
     std::string page = line_page(series);
     std::string line = between(between(page, "class=\"line s0\"", ">"), "d=\"", "\"");
     CHECK(count(line, "M") == 3);
@@ -229,8 +235,11 @@ TEST_CASE("a value that is not finite interrupts its line and is counted") {
 }
 
 TEST_CASE("what is not positive has no place on a logarithmic axis") {
-    std::vector<Series> series = {{.name = "a", .x = {1, 2, 3, 4}, .y = {0, -1, 10, 1000},
-                                   .low = {0, -2, 0, 900}, .high = {1, 1, 20, 1100}}};
+    std::vector<Series> series = {{.name = "a",
+                                   .x = {1, 2, 3, 4},
+                                   .y = {0, -1, 10, 1000},
+                                   .low = {0, -2, 0, 900},
+                                   .high = {1, 1, 20, 1100}}};
     std::string page = line_page(series, {.log_y = true});
     CHECK(contains(page, "2 points not drawn: not positive, on a logarithmic axis."));
     CHECK(contains(page, "Intervals that reach 0 or below end at the edge of the plot."));
@@ -242,8 +251,8 @@ TEST_CASE("what is not positive has no place on a logarithmic axis") {
 
 TEST_CASE("plots of nothing, of one point, and of extremes are still plots") {
     CHECK(count(line_page({}), "no values to draw") == 4);
-    std::vector<Series> series = {{.name = "a", .x = {nan_value}, .y = {1}}, {.name = "b", .x = {},
-                                                                              .y = {}}};
+    std::vector<Series> series = {{.name = "a", .x = {nan_value}, .y = {1}},
+                                  {.name = "b", .x = {}, .y = {}}};
     CHECK(count(line_page(series), "no values to draw") == 4);
     CHECK(contains(line_page(series, {.log_x = true, .log_y = true}), "no values"));
     series = {{.name = "a", .x = {3}, .y = {5}, .low = {4}, .high = {6}}};
@@ -257,14 +266,16 @@ TEST_CASE("plots of nothing, of one point, and of extremes are still plots") {
 
 TEST_CASE("series of unequal lengths are refused by name") {
     std::vector<Series> series = {{.name = "short", .x = {1, 2}, .y = {1}}};
-    CHECK_THROWS_WITH_AS(line_page(series), doctest::Contains("series 'short' has 2 x, 1 y"), Error);
+    CHECK_THROWS_WITH_AS(line_page(series), doctest::Contains("series 'short' has 2 x, 1 y"),
+                         Error);
     series = {{.name = "open", .x = {1}, .y = {1}, .low = {1}}};
     CHECK_THROWS_WITH_AS(line_page(series), doctest::Contains("1 low and 0 high"), Error);
 }
 
 TEST_CASE("marks are drawn and named") {
     std::vector<Series> series = {{.name = "a", .x = {0, 9}, .y = {0, 9}}};
-    std::string page = line_page(series, {.vertical = {{4.5, "cut"}}, .horizontal = {{20, "chance"}}});
+    std::string page =
+        line_page(series, {.vertical = {{4.5, "cut"}}, .horizontal = {{20, "chance"}}});
     CHECK(count(page, "<title>cut: 4.5</title>") == 4);
     CHECK(count(page, "<title>chance: 20</title>") == 4);
     CHECK(contains(page, ">20</text>"));
@@ -284,7 +295,8 @@ TEST_CASE("ten thousand points fit") {
 // --- heatmaps -----------------------------------------------------------------------------------
 
 TEST_CASE("behind every coloured cell stands its value, twice") {
-    Heatmap heatmap = {.rows = {"layer 0", "layer 1"}, .columns = {" the", "\n", "\xC3"},
+    Heatmap heatmap = {.rows = {"layer 0", "layer 1"},
+                       .columns = {" the", "\n", "\xC3"},
                        .values = {1.25, nan_value, -2.5, 0, 4, INFINITY}};
     std::string page = heatmap_page(heatmap);
     std::string cells = between(page, "<g class=\"cells\"", "</g>");
@@ -307,7 +319,8 @@ TEST_CASE("a large heatmap stays small and keeps its values") {
     CHECK(page.size() < 3'000'000);
     std::string data = between(page, "<pre", "</pre>");
     CHECK(count(data, "\n") == 257);
-    CHECK(contains(data, number_text(heatmap.values[0]) + "\t" + number_text(heatmap.values[1])));
+    CHECK(contains(data,
+                   number_text(heatmap.values[0], 6) + "\t" + number_text(heatmap.values[1], 6)));
     std::string cells = between(page, "<g class=\"cells\"", "</g>");
     CHECK(count(cells, "h1v1h-1z") == 256 * 256 - 1);
     CHECK(count(cells, "<path") == count(cells, "<title>"));
@@ -329,9 +342,13 @@ TEST_CASE("heatmaps of nothing, of blanks and of one value") {
 // --- tokens -------------------------------------------------------------------------------------
 
 TEST_CASE("every token shows its white space, its value and its detail") {
-    std::vector<TokenCell> cells = {{" caf\xC3\xA9", "top: 'bar'", 1.5}, {"\n\n", "", 2},
-                                    {"\t", "", 0},     {"\xF0\x9F", "half an emoji", 7},
-                                    {"  ", "", 1},     {"a<b", "", nan_value}, {"", "", 3}};
+    std::vector<TokenCell> cells = {{" caf\xC3\xA9", "top: 'bar'", 1.5},
+                                    {"\n\n", "", 2},
+                                    {"\t", "", 0},
+                                    {"\xF0\x9F", "half an emoji", 7},
+                                    {"  ", "", 1},
+                                    {"a<b", "", nan_value},
+                                    {"", "", 3}};
     std::string page = token_page(cells);
     std::string text = between(page, "<div class=\"tokens\"", "</div>");
     CHECK(contains(text, "title=\"1.5 · top: &#39;bar&#39;\"> café</span>"));

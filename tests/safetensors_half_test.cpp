@@ -21,9 +21,9 @@ double reference_value(int pattern, int n_fraction) {
     int n_exponent = 15 - n_fraction, bias = (1 << (n_exponent - 1)) - 1;
     int exponent = pattern >> n_fraction & ((1 << n_exponent) - 1);
     int fraction = pattern & ((1 << n_fraction) - 1);
-    double magnitude = exponent == 0 ? std::ldexp(fraction, 1 - bias - n_fraction)
-                                     : std::ldexp((1 << n_fraction) + fraction,
-                                                  exponent - bias - n_fraction);
+    double magnitude = exponent == 0
+                           ? std::ldexp(fraction, 1 - bias - n_fraction)
+                           : std::ldexp((1 << n_fraction) + fraction, exponent - bias - n_fraction);
     if (exponent == (1 << n_exponent) - 1) magnitude = fraction == 0 ? HUGE_VAL : NAN;
     return pattern & 0x8000 ? -magnitude : magnitude;
 }
@@ -56,8 +56,8 @@ Tensor read_all_patterns(const char* dtype) {
         data += static_cast<char>(pattern & 0xFF);
         data += static_cast<char>(pattern >> 8);
     }
-    std::string header = format(
-        R"({"x":{"dtype":"%s","shape":[256,256],"data_offsets":[0,131072]}})", dtype);
+    std::string header =
+        format(R"({"x":{"dtype":"%s","shape":[256,256],"data_offsets":[0,131072]}})", dtype);
     if (header.size() % 2 == 0) header += ' ';
 
     TempFolder folder;

@@ -139,9 +139,9 @@ TEST_CASE("hostile safetensors: an entry has dtype, shape and data_offsets, and 
 }
 
 TEST_CASE("hostile safetensors: extents and offsets are whole numbers below 2^63") {
-    for (const char* number : {"-1", "-0", "1.0", "0.5", "1e0", "1E2", "9223372036854775808",
-                               "18446744073709551614", "18446744073709551617", "\"1\"", "null",
-                               "true", "[1]", "{}"}) {
+    for (const char* number :
+         {"-1", "-0", "1.0", "0.5", "1e0", "1E2", "9223372036854775808", "18446744073709551614",
+          "18446744073709551617", "\"1\"", "null", "true", "[1]", "{}"}) {
         std::string bad = "^"s + number, phrase = "expected a whole number from 0 to 2^63 - 1";
         check_refusals({{one(f32, "[" + bad + "]", "[0,4]"), phrase},
                         {one(f32, "[1," + bad + "]", "[0,4]"), phrase},
@@ -169,21 +169,22 @@ TEST_CASE("hostile safetensors: metadata are strings by name") {
 
 TEST_CASE("hostile safetensors: no name stands twice, none is broken") {
     std::string twice = "the name \"a\" stands twice";
-    check_refusals({
-        {"{\"a\":" + good + ",\"a\"^:" + good + "}", twice},
-        {"{\"a\":" + good + ",\"\\u0061\"^:" + good + "}", twice},
-        {"{\"a\":" + good + ",\"b\":" + good + ",\"a\"^:" + good + "}", twice},
-        {"{\"a\":{\"dtype\":\"F32\",\"dtype\"^:\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-         "the name \"dtype\" stands twice"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"sh\\u0061pe\"^:[2],\"data_offsets\":[0,4]}}",
-         "the name \"shape\" stands twice"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"data_offsets\"^:[0,4]}}",
-         "the name \"data_offsets\" stands twice"},
-        {"{\"__metadata__\":{},\"a\":" + good + ",\"__metadata__\"^:{}}", "stands twice"},
-        {"{\"__metadata__\":{\"a\":\"1\",\"a\"^:\"2\"}}", twice},
-        {"{\"\\ud800^\":" + good + "}", "a surrogate stands alone"},
-        {"{\"a^\0b\":"s + good + "}", "a control character stands in a string"},
-        {"{\"a^\n\":" + good + "}", "a control character stands in a string"}});
+    check_refusals(
+        {{"{\"a\":" + good + ",\"a\"^:" + good + "}", twice},
+         {"{\"a\":" + good + ",\"\\u0061\"^:" + good + "}", twice},
+         {"{\"a\":" + good + ",\"b\":" + good + ",\"a\"^:" + good + "}", twice},
+         {"{\"a\":{\"dtype\":\"F32\",\"dtype\"^:\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+          "the name \"dtype\" stands twice"},
+         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"sh\\u0061pe\"^:[2],\"data_offsets\":[0,4]}}",
+          "the name \"shape\" stands twice"},
+         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"data_offsets\"^:[0,4]}"
+          "}",
+          "the name \"data_offsets\" stands twice"},
+         {"{\"__metadata__\":{},\"a\":" + good + ",\"__metadata__\"^:{}}", "stands twice"},
+         {"{\"__metadata__\":{\"a\":\"1\",\"a\"^:\"2\"}}", twice},
+         {"{\"\\ud800^\":" + good + "}", "a surrogate stands alone"},
+         {"{\"a^\0b\":"s + good + "}", "a control character stands in a string"},
+         {"{\"a^\n\":" + good + "}", "a control character stands in a string"}});
 }
 
 // --- rules 4, 5 and 7: sizes --------------------------------------------------------------------

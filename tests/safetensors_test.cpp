@@ -94,11 +94,11 @@ TEST_CASE("safetensors: legal headers") {
 }
 
 TEST_CASE("safetensors: entries carry name, dtype, shape and place, in the order of their data") {
-    SafetensorsHeader header = parse_safetensors_header(
-        R"({"late":{"dtype":"F16","shape":[2,3],"data_offsets":[4,16]},)"
-        R"("__metadata__":{"format":"pt","n_head":"12"},)"
-        R"("early":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})",
-        16, "here");
+    SafetensorsHeader header =
+        parse_safetensors_header(R"({"late":{"dtype":"F16","shape":[2,3],"data_offsets":[4,16]},)"
+                                 R"("__metadata__":{"format":"pt","n_head":"12"},)"
+                                 R"("early":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})",
+                                 16, "here");
     REQUIRE(header.tensors.size() == 2);
     const TensorEntry &first = header.tensors[0], &second = header.tensors[1];
     CHECK(first.name == "early");
@@ -118,29 +118,28 @@ TEST_CASE("safetensors: every dtype has its size; those that cannot be read are 
         const char* name;
         size_t bits;
     };
-    const Dtype dtypes[] = {{"F4", 4},       {"F6_E2M3", 6},     {"F6_E3M2", 6},     {"BOOL", 8},
-                            {"U8", 8},       {"I8", 8},          {"F8_E5M2", 8},     {"F8_E4M3", 8},
-                            {"F8_E8M0", 8},  {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
-                            {"U16", 16},     {"F16", 16},        {"BF16", 16},       {"I32", 32},
-                            {"U32", 32},     {"F32", 32},        {"C64", 64},        {"F64", 64},
-                            {"I64", 64},     {"U64", 64}};
+    const Dtype dtypes[] = {{"F4", 4},      {"F6_E2M3", 6},     {"F6_E3M2", 6},     {"BOOL", 8},
+                            {"U8", 8},      {"I8", 8},          {"F8_E5M2", 8},     {"F8_E4M3", 8},
+                            {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+                            {"U16", 16},    {"F16", 16},        {"BF16", 16},       {"I32", 32},
+                            {"U32", 32},    {"F32", 32},        {"C64", 64},        {"F64", 64},
+                            {"I64", 64},    {"U64", 64}};
     const std::string_view readable[] = {"F64", "F32", "F16", "BF16"};
     for (const Dtype& dtype : dtypes) {
         CAPTURE(dtype.name);
         for (size_t wrong : {dtype.bits - 1, dtype.bits + 1}) {
-            std::string error = error_of([&] {
-                read_x(header_of(dtype.name, "[8]", wrong), std::string(wrong, 'd'));
-            });
-            check_contains(error, format("span %zu bytes, but dtype and shape need %zu (", wrong,
-                                         dtype.bits));
+            std::string error = error_of(
+                [&] { read_x(header_of(dtype.name, "[8]", wrong), std::string(wrong, 'd')); });
+            check_contains(
+                error, format("span %zu bytes, but dtype and shape need %zu (", wrong, dtype.bits));
         }
 
         // Eight elements take as many bytes as one has bits.
         std::string header = header_of(dtype.name, "[8]", dtype.bits);
         std::string error = error_of([&] { read_x(header, std::string(dtype.bits, 'd')); });
         bool can_read = std::ranges::count(readable, dtype.name) == 1;
-        check_contains(error, can_read ? "no Error"
-                                       : format("tensor \"x\" has the dtype %s (", dtype.name));
+        check_contains(
+            error, can_read ? "no Error" : format("tensor \"x\" has the dtype %s (", dtype.name));
     }
 }
 

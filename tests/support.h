@@ -37,9 +37,7 @@ public:
     std::string file(const std::string& name) const { return path_ + "/" + name; }
 
     /// The number of files and folders directly inside.
-    int64_t count() const {
-        return std::distance(std::filesystem::directory_iterator(path_), {});
-    }
+    int64_t count() const { return std::distance(std::filesystem::directory_iterator(path_), {}); }
 
 private:
     std::string path_;

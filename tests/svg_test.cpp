@@ -33,7 +33,8 @@ double luminance(unsigned colour) {
 }
 
 double contrast(unsigned a, unsigned b) {
-    double light = std::max(luminance(a), luminance(b)), dark = std::min(luminance(a), luminance(b));
+    double light = std::max(luminance(a), luminance(b)),
+           dark = std::min(luminance(a), luminance(b));
     return (light + 0.05) / (dark + 0.05);
 }
 
@@ -148,7 +149,8 @@ TEST_CASE("text on colours and colours on the page can be read") {
     for (bool dark : {false, true}) {
         std::string rules = colour_rules(dark);
         CHECK(std::ranges::count(rules, '\n') == 2 * n_colour);
-        for (size_t at = rules.find("{fill:#"); at != rules.npos; at = rules.find("{fill:#", at + 1)) {
+        for (size_t at = rules.find("{fill:#"); at != rules.npos;
+             at = rules.find("{fill:#", at + 1)) {
             auto fill = std::strtoul(rules.c_str() + at + 7, nullptr, 16);
             bool black = between(rules, ";color:", "}", at) == "#000";
             CHECK(contrast(static_cast<unsigned>(fill), black ? 0 : 0xFFFFFF) >= 4.5);

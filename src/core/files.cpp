@@ -69,9 +69,8 @@ void InputFile::read_at(int64_t offset, void* destination, int64_t count) const 
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) fail_system("read", path_, "check the disk");
         if (got == 0) {
-            fail(format("ends at byte %ld, %ld bytes short", offset,
-                        count),
-                 path_, "the file is truncated: write or fetch it again");
+            fail(format("ends at byte %ld, %ld bytes short", offset, count), path_,
+                 "the file is truncated: write or fetch it again");
         }
         out += got;
         offset += got;

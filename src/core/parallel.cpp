@@ -153,9 +153,8 @@ void parallel_for(int64_t n_block, const std::function<void(int64_t)>& work) {
 
 void parallel_ranges(int64_t n, int64_t grain,
                      const std::function<void(int64_t begin, int64_t end)>& work) {
-    parallel_for((n + grain - 1) / grain, [&](int64_t block) {
-        work(block * grain, std::min(n, (block + 1) * grain));
-    });
+    parallel_for((n + grain - 1) / grain,
+                 [&](int64_t block) { work(block * grain, std::min(n, (block + 1) * grain)); });
 }
 
 int thread_count() { return pool().n_thread(); }

@@ -29,7 +29,7 @@ public:
     std::vector<int64_t> permutation(int64_t n);
 
 private:
-    uint64_t state_[4];
+    uint64_t state_[4] = {};
     double spare_ = 0;
     bool has_spare_ = false;
 };

@@ -21,9 +21,8 @@ int64_t checked_size(std::span<const int64_t> shape) {
 
 void require_part(int64_t begin, int64_t count, int64_t extent, const char* where) {
     if (begin >= 0 && count >= 0 && begin <= extent - count) return;
-    fail(format("the part %ld + %ld lies outside 0 ... %ld", begin,
-                count, extent),
-         where, "choose a part inside the matrix");
+    fail(format("the part %ld + %ld lies outside 0 ... %ld", begin, count, extent), where,
+         "choose a part inside the matrix");
 }
 
 }  // namespace

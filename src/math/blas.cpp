@@ -73,10 +73,10 @@ void matmul(ConstMatrixView a, ConstMatrixView b, MatrixView c, const MatmulOpti
         int64_t row = index / n_across * tile.m, n_row = std::min(tile.m, whole.m - row);
         int64_t col = index % n_across * tile.n, n_col = std::min(tile.n, whole.n - col);
         MatrixView c_tile = columns(row_range(c, row, n_row), col, n_col);
-        ConstMatrixView a_part = options.transpose_a ? columns(a, row, n_row)
-                                                     : row_range(a, row, n_row);
-        ConstMatrixView b_part = options.transpose_b ? row_range(b, col, n_col)
-                                                     : columns(b, col, n_col);
+        ConstMatrixView a_part =
+            options.transpose_a ? columns(a, row, n_row) : row_range(a, row, n_row);
+        ConstMatrixView b_part =
+            options.transpose_b ? row_range(b, col, n_col) : columns(b, col, n_col);
 
         call_blas(a_part, b_part, c_tile, {n_row, n_col, whole.k}, options);
         if (finish) finish(c_tile, row, col);

@@ -13,22 +13,20 @@ namespace vimach {
 
 namespace {
 
-constexpr const char* names[] = {"resid_pre", "ln_1",      "q",        "k",       "v",
-                                 "attn_scores", "attn_pattern", "z",   "attn_out", "resid_mid",
-                                 "ln_2",      "mlp_pre",   "mlp_post", "mlp_out", "resid_post"};
+constexpr const char* names[] = {
+    "resid_pre", "ln_1",      "q",    "k",       "v",        "attn_scores", "attn_pattern", "z",
+    "attn_out",  "resid_mid", "ln_2", "mlp_pre", "mlp_post", "mlp_out",     "resid_post"};
 constexpr int64_t logit_rows = 128;  // rows of logits held at a time where only losses are wanted
 
 int64_t window_length(int64_t n_row, int64_t n_window, const Gpt2Config& config) {
     if (n_window < 1 || n_row < 1 || n_row % n_window != 0) {
-        fail(format("%ld rows do not divide into %ld windows", n_row,
-                    n_window),
-             "gpt2", "pass n_window windows of equal length, at least 1");
+        fail(format("%ld rows do not divide into %ld windows", n_row, n_window), "gpt2",
+             "pass n_window windows of equal length, at least 1");
     }
     int64_t n_token = n_row / n_window;
     if (n_token <= config.n_ctx) return n_token;
-    fail(format("%ld tokens do not fit into the context of %ld", n_token,
-                config.n_ctx),
-         "gpt2", "cut the text into windows of at most that length");
+    fail(format("%ld tokens do not fit into the context of %ld", n_token, config.n_ctx), "gpt2",
+         "cut the text into windows of at most that length");
 }
 
 /// Adds b to a, rectangle to rectangle.
@@ -63,17 +61,16 @@ void check_tap(const std::string& tap, int64_t first, int64_t stop) {
 
     std::string list;
     for (const char* name : names) list += std::string(" ") + name;
-    fail("there is no activation '" + tap + "'", "run_blocks",
-         format("use blocks.N.NAME with N from %ld to %ld and NAME one of",
-                first, stop - 1) + list);
+    fail(
+        "there is no activation '" + tap + "'", "run_blocks",
+        format("use blocks.N.NAME with N from %ld to %ld and NAME one of", first, stop - 1) + list);
 }
 
 /// The taps of one block: which are wanted, and where they are kept.
 class BlockTaps {
 public:
     BlockTaps(const std::vector<std::string>& wanted, int64_t layer, Taps& kept)
-        : wanted_(wanted), prefix_(format("blocks.%ld.", layer)),
-          kept_(kept) {}
+        : wanted_(wanted), prefix_(format("blocks.%ld.", layer)), kept_(kept) {}
 
     bool wants(const char* name) const {
         return std::find(wanted_.begin(), wanted_.end(), prefix_ + name) != wanted_.end();
@@ -108,8 +105,11 @@ struct Scratch {
     Tensor normed, qkv, z, sublayer_out, mlp;
 
     Scratch(int64_t n_row, const Gpt2Config& c)
-        : normed({n_row, c.d_model}), qkv({n_row, 3 * c.d_model}), z({n_row, c.d_model}),
-          sublayer_out({n_row, c.d_model}), mlp({n_row, c.d_mlp}) {}
+        : normed({n_row, c.d_model}),
+          qkv({n_row, 3 * c.d_model}),
+          z({n_row, c.d_model}),
+          sublayer_out({n_row, c.d_model}),
+          mlp({n_row, c.d_mlp}) {}
 };
 
 void run_attention(const Gpt2Block& block, const Gpt2Config& c, int64_t n_window, Tensor& resid,
@@ -125,9 +125,9 @@ void run_attention(const Gpt2Block& block, const Gpt2Config& c, int64_t n_window
 
     // Let every head move information between tokens.
     std::vector<int64_t> square = {n_window, c.n_head, n_token, n_token};
-    causal_attention(s.qkv.matrix(), n_window, c.n_head, s.z.matrix(),
-                     {.scores = taps.room("attn_scores", square),
-                      .pattern = taps.room("attn_pattern", square)});
+    causal_attention(
+        s.qkv.matrix(), n_window, c.n_head, s.z.matrix(),
+        {.scores = taps.room("attn_scores", square), .pattern = taps.room("attn_pattern", square)});
     taps.keep("z", s.z.matrix());
 
     // Project back and add to the stream, tile by tile.
@@ -189,8 +189,7 @@ Tensor embed_ids(const Gpt2& model, std::span<const int> ids, int64_t n_window,
     for (size_t i = 0; i < ids.size(); ++i) {
         if (ids[i] < 0 || ids[i] >= model.config.d_vocab) {
             fail(format("the id %d is not in the model's vocabulary", ids[i]), "embed_ids",
-                 format("use ids from 0 to %ld",
-                        model.config.d_vocab - 1));
+                 format("use ids from 0 to %ld", model.config.d_vocab - 1));
         }
         std::ranges::copy(model.W_E.row(ids[i]), resid.row(static_cast<int64_t>(i)).begin());
     }
@@ -215,10 +214,8 @@ Taps run_blocks(const Gpt2& model, Tensor& resid, int64_t n_window, const RunOpt
     require_shape(resid, {-1, c.d_model}, "run_blocks: resid");
     window_length(resid.rows(), n_window, c);
     if (options.first < 0 || options.first > stop || stop > c.n_layer) {
-        fail(format("cannot run blocks %ld to %ld", options.first,
-                    stop),
-             "run_blocks", format("the model has blocks 0 to %ld",
-                                  c.n_layer - 1));
+        fail(format("cannot run blocks %ld to %ld", options.first, stop), "run_blocks",
+             format("the model has blocks 0 to %ld", c.n_layer - 1));
     }
     for (const std::string& tap : options.taps) check_tap(tap, options.first, stop);
 
@@ -268,8 +265,8 @@ std::vector<double> next_token_losses(const Gpt2& model, const Tensor& resid,
             MatrixView piece = row_range(logits.matrix(), 0, count);
             matmul(row_range(normed.matrix(), row, count), model.W_E.matrix(), piece,
                    {.transpose_b = true});
-            std::span<const int> targets = ids.subspan(static_cast<size_t>(row + 1),
-                                                       static_cast<size_t>(count));
+            std::span<const int> targets =
+                ids.subspan(static_cast<size_t>(row + 1), static_cast<size_t>(count));
             std::vector<double> part = cross_entropy(piece, targets);
             losses.insert(losses.end(), part.begin(), part.end());
         }

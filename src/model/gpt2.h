@@ -22,8 +22,8 @@ struct Gpt2Config {
 };
 
 /// The shape of OpenAI's smallest GPT-2: 124,439,808 parameters.
-constexpr Gpt2Config gpt2_small = {.n_layer = 12, .n_head = 12, .d_model = 768, .d_mlp = 3072,
-                                   .n_ctx = 1024, .d_vocab = 50257};
+constexpr Gpt2Config gpt2_small = {
+    .n_layer = 12, .n_head = 12, .d_model = 768, .d_mlp = 3072, .n_ctx = 1024, .d_vocab = 50257};
 
 /// One transformer block. W_QKV holds W_Q, W_K and W_V side by side: [d_model, 3 * d_model].
 struct Gpt2Block {

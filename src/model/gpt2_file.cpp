@@ -94,8 +94,7 @@ public:
         return *found;
     }
 
-    [[noreturn]] void refuse_shape(const std::string& name,
-                                   std::span<const int64_t> shape) const {
+    [[noreturn]] void refuse_shape(const std::string& name, std::span<const int64_t> shape) const {
         refuse("is no GPT-2: " + name + " has the shape " + shape_text(shape));
     }
 
@@ -131,8 +130,9 @@ public:
         std::unordered_set<std::string> names;
         for (const Parameter& parameter : wanted) names.insert(prefix_ + parameter.name);
         for (const TensorEntry& found : reader_.header().tensors) {
-            bool known = names.contains(found.name) || (found.name.starts_with(prefix_) &&
-                         is_mask_buffer(found.name.substr(prefix_.size())));
+            bool known =
+                names.contains(found.name) || (found.name.starts_with(prefix_) &&
+                                               is_mask_buffer(found.name.substr(prefix_.size())));
             if (!known) refuse("is no GPT-2: it has a tensor " + json_quote(found.name));
         }
     }
@@ -195,7 +195,7 @@ Gpt2 random_gpt2(const Gpt2Config& config, uint64_t seed) {
     for (Parameter& parameter : parameters(model)) {
         *parameter.tensor = Tensor(parameter.shape);
         for (Real& value : parameter.tensor->data) {
-            value = static_cast<Real>(parameter.deviation < 0 ? 1
+            value = static_cast<Real>(parameter.deviation < 0   ? 1
                                       : parameter.deviation > 0 ? parameter.deviation * rng.normal()
                                                                 : 0);
         }

@@ -177,8 +177,8 @@ std::vector<double> cross_entropy(ConstMatrixView logits, std::span<const int> t
         const Real* row = logits.data + i * logits.stride;
         std::span<const Real> values(row, static_cast<size_t>(logits.cols));
         Real shift = maximum(values);
-        losses[i] = std::log(static_cast<double>(sum_of_exp(values, shift))) + shift -
-                    row[targets[i]];
+        losses[i] =
+            std::log(static_cast<double>(sum_of_exp(values, shift))) + shift - row[targets[i]];
     });
     return losses;
 }

@@ -17,17 +17,17 @@ namespace vimach {
 
 namespace {
 
-constexpr int64_t max_header = 100'000'000;   // the format's own limit
-constexpr int64_t chunk_elements = 1 << 16;   // converted at a time
+constexpr int64_t max_header = 100'000'000;  // the format's own limit
+constexpr int64_t chunk_elements = 1 << 16;  // converted at a time
 constexpr const char* remedy = "fetch or write the file again";
 
 /// Bits an element of each dtype of the format takes.
 const std::unordered_map<std::string_view, int64_t>& dtype_bits() {
     static const std::unordered_map<std::string_view, int64_t> bits = {
-        {"F4", 4},       {"F6_E2M3", 6},     {"F6_E3M2", 6},     {"BOOL", 8},    {"U8", 8},
-        {"I8", 8},       {"F8_E5M2", 8},     {"F8_E4M3", 8},     {"F8_E8M0", 8}, {"I16", 16},
-        {"U16", 16},     {"F16", 16},        {"BF16", 16},       {"I32", 32},    {"U32", 32},
-        {"F32", 32},     {"C64", 64},        {"F64", 64},        {"I64", 64},    {"U64", 64},
+        {"F4", 4},          {"F6_E2M3", 6},    {"F6_E3M2", 6}, {"BOOL", 8},    {"U8", 8},
+        {"I8", 8},          {"F8_E5M2", 8},    {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},
+        {"U16", 16},        {"F16", 16},       {"BF16", 16},   {"I32", 32},    {"U32", 32},
+        {"F32", 32},        {"C64", 64},       {"F64", 64},    {"I64", 64},    {"U64", 64},
         {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}};
     return bits;
 }
@@ -93,8 +93,7 @@ TensorEntry parse_entry(const std::string& name, const Json& value, const std::s
     int64_t needed = checked_bytes(entry, value, where);
     if (entry.end - entry.begin != needed) {
         refuse(format("data_offsets span %ld bytes, but dtype and shape need %ld",
-                      entry.end - entry.begin,
-                      needed),
+                      entry.end - entry.begin, needed),
                where, offsets);
     }
     return entry;
@@ -107,15 +106,14 @@ void check_places(const std::vector<TensorEntry>& tensors, int64_t n_data_byte,
     for (const TensorEntry& entry : tensors) {
         if (entry.begin != expected) {
             fail(format("tensor %s begins at data byte %ld, but the one before it ends at %ld",
-                        json_quote(entry.name).c_str(), entry.begin,
-                        expected),
+                        json_quote(entry.name).c_str(), entry.begin, expected),
                  where, remedy);
         }
         expected = entry.end;
     }
     if (expected == n_data_byte) return;
-    fail(format("the tensors end at data byte %ld, but the file's data at %ld",
-                expected, n_data_byte),
+    fail(format("the tensors end at data byte %ld, but the file's data at %ld", expected,
+                n_data_byte),
          where, remedy);
 }
 
@@ -152,14 +150,13 @@ SafetensorsReader::SafetensorsReader(const std::string& path) : file_(path) {
     uint64_t length = 0;
     file_.read_at(0, &length, 8);
     if (length > static_cast<uint64_t>(max_header)) {
-        fail(format("claims a header of %lu bytes; the format allows %ld",
-                    length, max_header),
+        fail(format("claims a header of %lu bytes; the format allows %ld", length, max_header),
              path + ", byte 0", remedy);
     }
     auto header_bytes = static_cast<int64_t>(length);
     if (header_bytes > file_.size() - 8) {
-        fail(format("claims a header of %ld bytes, but only %ld follow",
-                    header_bytes, file_.size() - 8),
+        fail(format("claims a header of %ld bytes, but only %ld follow", header_bytes,
+                    file_.size() - 8),
              path + ", byte 0", remedy);
     }
 
@@ -235,8 +232,7 @@ Tensor SafetensorsReader::read(const TensorEntry& entry) const {
 // --- writing ------------------------------------------------------------------------------------
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata,
-                       std::string_view dtype) {
+                       const std::map<std::string, std::string>& metadata, std::string_view dtype) {
     ensure(dtype == "F32" || dtype == "F16", "unknown dtype", "write_safetensors",
            "pass F32 or F16");
     int64_t width = dtype == "F32" ? 4 : 2, offset = 0;
@@ -252,8 +248,7 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
         int64_t end = offset + named.tensor->size() * width;
         json += format(",%s:{\"dtype\":%s,\"shape\":%s,\"data_offsets\":[%ld,%ld]}",
                        json_quote(named.name).c_str(), json_quote(dtype).c_str(),
-                       shape_text(named.tensor->shape).c_str(), offset,
-                       end);
+                       shape_text(named.tensor->shape).c_str(), offset, end);
         offset = end;
     }
     json += "}";

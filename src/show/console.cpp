@@ -94,8 +94,7 @@ int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low
     bool number = error == std::errc{} && end == text.data() + text.size();
     if (number && value >= low && value <= high) return value;
     throw UsageError("'" + text + "' is out of range", name,
-                     format("give a whole number from %ld to %ld", low,
-                            high));
+                     format("give a whole number from %ld to %ld", low, high));
 }
 
 int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&)) {

@@ -17,8 +17,8 @@ struct OptionHelp {
 };
 
 struct ChapterInfo {
-    const char* name;     ///< "00_gpt2"
-    const char* purpose;  ///< one sentence
+    const char* name;                 ///< "00_gpt2"
+    const char* purpose;              ///< one sentence
     std::vector<OptionHelp> options;  ///< its own, beside --seed --out --quick --help --version
     bool has_model = true;            ///< takes --model
     bool has_presets = true;          ///< takes --preset seed|course

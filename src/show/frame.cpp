@@ -38,9 +38,8 @@ std::vector<MarkPlace> place_marks(const Frame& frame, std::span<const PlotMark>
     }
     std::vector<size_t> order(marks.size());
     std::iota(order.begin(), order.end(), size_t{0});
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) {
-        return places[a].begin > places[b].begin;
-    });
+    std::ranges::stable_sort(order,
+                             [&](size_t a, size_t b) { return places[a].begin > places[b].begin; });
 
     // Take the lowest row in which the label ends before the others begin.
     std::vector<double> begins;
@@ -114,7 +113,12 @@ Frame make_frame(Layout layout, const PlotText& text, const PlotOptions& options
     Range x = content.x, y = content.y;
     for (const PlotMark& mark : options.vertical) x.add(mark.at, options.log_x);
     for (const PlotMark& mark : options.horizontal) y.add(mark.at, options.log_y);
-    Frame frame = {.layout = layout, .left = 0, .right = 0, .top = 12, .bottom = 0, .height = 0,
+    Frame frame = {.layout = layout,
+                   .left = 0,
+                   .right = 0,
+                   .top = 12,
+                   .bottom = 0,
+                   .height = 0,
                    .x = fit_axis(x, {.log = options.log_x, .tight = content.tight_x}),
                    .y = fit_axis(y, {.log = options.log_y})};
 
@@ -128,8 +132,8 @@ Frame make_frame(Layout layout, const PlotText& text, const PlotOptions& options
     }
     bool beside = layout == Layout::broad && widest > 0;
     frame.left = 34 + numbers;
-    frame.right = layout_width(layout) -
-                  (beside ? sample_begin + sample_length + sample_gap + widest : 20);
+    frame.right =
+        layout_width(layout) - (beside ? sample_begin + sample_length + sample_gap + widest : 20);
 
     // Leave room for the labels of vertical marks above the plot and for names beside or below it.
     int n_row = 0;
@@ -149,8 +153,8 @@ std::string axes_svg(const Frame& frame, const PlotText& text) {
     for (const Tick& tick : frame.y.ticks) {
         double y = frame.at_y(tick.value);
         grid += format("M%.1f %.1fH%.1f", frame.left, y, frame.right);
-        numbers += svg_text(frame.left - 8, y + 4, "class=\"small\" text-anchor=\"end\"",
-                            tick.label);
+        numbers +=
+            svg_text(frame.left - 8, y + 4, "class=\"small\" text-anchor=\"end\"", tick.label);
     }
 
     // Draw the line of x, its ticks, and as many numbers as fit.

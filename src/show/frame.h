@@ -59,10 +59,10 @@ std::string marks_svg(const Frame& frame, const PlotOptions& options);
 
 /// One name with a sample of its line.
 struct LegendEntry {
-    double y;             ///< wanted height
-    bool joined;          ///< whether the line ends at the right edge, so that a leader is drawn
-    std::string sample;   ///< attributes of the line's sample, or nothing
-    std::string marker;   ///< attributes of the marker's path at the origin, or nothing
+    double y;            ///< wanted height
+    bool joined;         ///< whether the line ends at the right edge, so that a leader is drawn
+    std::string sample;  ///< attributes of the line's sample, or nothing
+    std::string marker;  ///< attributes of the marker's path at the origin, or nothing
     std::string name;
 };
 

@@ -63,18 +63,28 @@ size_t label_stride(double cell, double distance) {
 }
 
 Grid make_grid(const Heatmap& heatmap, const PlotText& text, Layout layout) {
-    Grid grid = {.layout = layout, .n_row = heatmap.rows.size(),
-                 .n_column = heatmap.columns.size(), .left = 38 + widest(heatmap.rows), .top = 6,
-                 .cell_width = 0, .cell_height = 0, .row_stride = 1, .column_stride = 1,
-                 .turned = false, .label_height = 16};
+    Grid grid = {.layout = layout,
+                 .n_row = heatmap.rows.size(),
+                 .n_column = heatmap.columns.size(),
+                 .left = 38 + widest(heatmap.rows),
+                 .top = 6,
+                 .cell_width = 0,
+                 .cell_height = 0,
+                 .row_stride = 1,
+                 .column_stride = 1,
+                 .turned = false,
+                 .label_height = 16};
     auto n_row = static_cast<double>(grid.n_row), n_column = static_cast<double>(grid.n_column);
 
     // Fill the page's width; where cells would be too narrow for labels, run over it or shrink.
     double page = layout_width(layout), fit = (page - grid.left - 8) / n_column;
     bool few_rows = grid.n_row <= 40;
-    if (fit >= label_step) grid.cell_width = std::min(std::floor(fit), 44.0);
-    else if (few_rows && grid.n_column <= wide_columns) grid.cell_width = label_step;
-    else grid.cell_width = fit;
+    if (fit >= label_step)
+        grid.cell_width = std::min(std::floor(fit), 44.0);
+    else if (few_rows && grid.n_column <= wide_columns)
+        grid.cell_width = label_step;
+    else
+        grid.cell_width = fit;
     grid.cell_height = few_rows ? std::clamp(grid.cell_width, 16.0, 32.0)
                                 : std::min(grid.cell_width, page / n_row);
     grid.top += y_label_room(grid.cell_height * n_row, text.y_label);
@@ -112,16 +122,14 @@ std::string labels_svg(const Grid& grid, const Heatmap& heatmap, const PlotText&
 
     // Name the axes; on a drawing that runs over the page, where it begins.
     double y = grid.bottom() + grid.label_height + 18, page = layout_width(grid.layout);
-    double x = grid.wide() ? grid.left + text_width(text.x_label, 12) / 2
-                           : (grid.left + grid.right()) / 2;
+    double x =
+        grid.wide() ? grid.left + text_width(text.x_label, 12) / 2 : (grid.left + grid.right()) / 2;
     return out + x_label_svg(x, y, page, text.x_label) +
            y_label_svg(grid.top, grid.bottom(), page, text.y_label);
 }
 
 /// "M column row" and the cell's outline, in units of cells.
-std::string cell_path(size_t row, size_t column) {
-    return format("M%zu %zuh1v1h-1z", column, row);
-}
+std::string cell_path(size_t row, size_t column) { return format("M%zu %zuh1v1h-1z", column, row); }
 
 /// One path with its own hover text per cell.
 std::string titled_cells(const Heatmap& heatmap, const ColourScale& scale) {
@@ -164,10 +172,10 @@ std::string merged_cells(const Heatmap& heatmap, const ColourScale& scale) {
 /// The whole drawing; `cells` are in units of cells, over the hatching that stands for no value.
 std::string grid_svg(const Grid& grid, const Heatmap& heatmap, const ColourScale& scale,
                      const PlotText& text, const std::string& cells) {
-    std::string content = format("<rect class=\"blank\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-                                 "height=\"%.1f\"/>\n",
-                                 grid.left, grid.top, grid.right() - grid.left,
-                                 grid.bottom() - grid.top);
+    std::string content = format(
+        "<rect class=\"blank\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+        "height=\"%.1f\"/>\n",
+        grid.left, grid.top, grid.right() - grid.left, grid.bottom() - grid.top);
     content += format("<g class=\"cells\" transform=\"translate(%.1f %.1f) scale(%.6g %.6g)\">\n",
                       grid.left, grid.top, grid.cell_width, grid.cell_height);
     content += cells + "</g>\n" + labels_svg(grid, heatmap, text);
@@ -175,9 +183,9 @@ std::string grid_svg(const Grid& grid, const Heatmap& heatmap, const ColourScale
     double beyond = grid.right() + 12 + widest(heatmap.rows);
     double width = grid.wide() ? beyond : layout_width(grid.layout);
     double height = grid.bottom() + grid.label_height + 26;
-    std::string description = format("Heatmap of %zu by %zu cells, from ", grid.n_row,
-                                     grid.n_column) +
-                              number_text(scale.low) + " to " + number_text(scale.high) + ".";
+    std::string description =
+        format("Heatmap of %zu by %zu cells, from ", grid.n_row, grid.n_column) +
+        number_text(scale.low) + " to " + number_text(scale.high) + ".";
     return svg_figure(grid.layout, width, height, text, description, content);
 }
 
@@ -187,7 +195,7 @@ Table data_of(const PlotText& text, const Heatmap& heatmap) {
     for (size_t i = 0; i < heatmap.rows.size(); ++i) {
         std::vector<std::string> row = {visible_text(heatmap.rows[i])};
         for (size_t j = 0; j < heatmap.columns.size(); ++j) {
-            row.push_back(number_text(heatmap.values[i * heatmap.columns.size() + j]));
+            row.push_back(number_text(heatmap.values[i * heatmap.columns.size() + j], 6));
         }
         table.rows.push_back(row);
     }
@@ -261,7 +269,8 @@ Drawing draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
         const TokenCell& cell = cells[i];
         std::string number = number_text(cell.value);
         std::string kind = std::isnan(cell.value)
-                               ? "blank" : colour_class(fitted, colour_step(fitted, cell.value));
+                               ? "blank"
+                               : colour_class(fitted, colour_step(fitted, cell.value));
         std::string hover = number + (cell.detail.empty() ? "" : " · " + cell.detail);
         html += "<span class=\"" + kind + "\" title=\"" + escape_text(hover) + "\">" +
                 token_html(cell.text) + "</span>";

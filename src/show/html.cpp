@@ -14,7 +14,7 @@ namespace vimach {
 namespace {
 
 constexpr size_t most_table_cells = 6000;  // beyond that a browser is slow to lay a table out
-constexpr int brief_columns = 18;  // columns of such short cells are not wrapped
+constexpr int brief_columns = 18;          // columns of such short cells are not wrapped
 
 /// Characters that a page must not hold: C0 but newline and tab, DEL, C1, noncharacters.
 bool is_control(uint32_t c) {
@@ -77,13 +77,20 @@ std::string escape_text(std::string_view text) {
     std::string out;
     out.reserve(text.size());
     for (auto [c, bytes] : characters(text)) {
-        if (c == '&') out += "&amp;";
-        else if (c == '<') out += "&lt;";
-        else if (c == '>') out += "&gt;";
-        else if (c == '"') out += "&quot;";
-        else if (c == '\'') out += "&#39;";
-        else if (c == invalid_code_point || is_control(c)) out += hex_bytes(bytes);
-        else out += bytes;
+        if (c == '&')
+            out += "&amp;";
+        else if (c == '<')
+            out += "&lt;";
+        else if (c == '>')
+            out += "&gt;";
+        else if (c == '"')
+            out += "&quot;";
+        else if (c == '\'')
+            out += "&#39;";
+        else if (c == invalid_code_point || is_control(c))
+            out += hex_bytes(bytes);
+        else
+            out += bytes;
     }
     return out;
 }
@@ -95,12 +102,18 @@ std::string visible_text(std::string_view bytes, bool dot_blanks) {
     for (auto [c, here] : characters(bytes)) {
         bool outer = first == std::string_view::npos || at < first || at > last;
         at += here.size();
-        if (c == ' ') out += dot_blanks && outer ? "·" : " ";
-        else if (c == '\n') out += "↵";
-        else if (c == '\t') out += "→";
-        else if (c == invalid_code_point || is_control(c)) out += hex_bytes(here);
-        else if (is_shapeless(c)) out += format("\\u%04X", static_cast<unsigned>(c));
-        else out += here;
+        if (c == ' ')
+            out += dot_blanks && outer ? "·" : " ";
+        else if (c == '\n')
+            out += "↵";
+        else if (c == '\t')
+            out += "→";
+        else if (c == invalid_code_point || is_control(c))
+            out += hex_bytes(here);
+        else if (is_shapeless(c))
+            out += format("\\u%04X", static_cast<unsigned>(c));
+        else
+            out += here;
     }
     return out;
 }
@@ -137,9 +150,8 @@ std::string table_html(const Table& table, const std::string& label) {
     check_rows(table, label);
     std::vector<const char*> kinds;
     for (size_t j = 0; j < table.header.size(); ++j) {
-        bool brief = std::ranges::all_of(table.rows, [&](const auto& row) {
-            return text_columns(row[j]) <= brief_columns;
-        });
+        bool brief = std::ranges::all_of(
+            table.rows, [&](const auto& row) { return text_columns(row[j]) <= brief_columns; });
         kinds.push_back(is_numeric_column(table, j) ? " class=\"n\""
                         : brief                     ? " class=\"brief\""
                                                     : "");

@@ -15,10 +15,12 @@ constexpr size_t most_markers = 40;   // markers on lines of at most so many poi
 constexpr size_t most_titles = 2000;  // points with a hover text of their own
 
 constexpr const char* dashes[n_style] = {"", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2 1 2"};
-constexpr const char* markers[n_style] = {
-    "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z", "m-2.7 -2.7h5.4v5.4h-5.4z", "m0 -3.4l3.3 5.8h-6.6z",
-    "m0 -3.8l3.4 3.8l-3.4 3.8l-3.4 -3.8z", "m-3.5 0h7m-3.5 -3.5v7",
-    "m-2.7 -2.7l5.4 5.4m0 -5.4l-5.4 5.4"};
+constexpr const char* markers[n_style] = {"m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
+                                          "m-2.7 -2.7h5.4v5.4h-5.4z",
+                                          "m0 -3.4l3.3 5.8h-6.6z",
+                                          "m0 -3.8l3.4 3.8l-3.4 3.8l-3.4 -3.8z",
+                                          "m-3.5 0h7m-3.5 -3.5v7",
+                                          "m-2.7 -2.7l5.4 5.4m0 -5.4l-5.4 5.4"};
 
 /// Attributes of the line of series i: its dashes move on by one with each round of colours.
 std::string line_style(size_t i, const Series& s) {
@@ -150,8 +152,8 @@ std::string markers_svg(const Plot& plot, size_t number) {
     bool all = !plot.lines || s.x.size() <= most_markers;
     std::string begin = format("<path class=\"mark s%zu\" d=\"", number % n_style), out, together;
     for (size_t i = 0; i < s.x.size(); ++i) {
-        bool joined = (i > 0 && plot.drawable(s, i - 1)) ||
-                      (i + 1 < s.x.size() && plot.drawable(s, i + 1));
+        bool joined =
+            (i > 0 && plot.drawable(s, i - 1)) || (i + 1 < s.x.size() && plot.drawable(s, i + 1));
         if (!plot.drawable(s, i) || (!all && joined)) continue;
         std::string path = marker_path(number, plot.frame.at_x(s.x[i]), plot.frame.at_y(s.y[i]));
         if (plot.n_point > most_titles) {
@@ -180,12 +182,16 @@ std::vector<LegendEntry> legend_entries(const Plot& plot) {
                            .joined = ends && f.at_x(s.x[last - 1]) > f.right - 8,
                            .sample = plot.lines ? line_style(i, s) : "",
                            .marker = marked ? format("class=\"mark s%zu\" d=\"", i % n_style) +
-                                                  marker_path(i, 0, 0) + "\"" : "",
+                                                  marker_path(i, 0, 0) + "\""
+                                            : "",
                            .name = s.name});
     }
     for (const PlotMark& mark : plot.options.horizontal) {
-        entries.push_back({.y = f.at_y(mark.at), .joined = true, .sample = reference_style,
-                           .marker = "", .name = mark.label});
+        entries.push_back({.y = f.at_y(mark.at),
+                           .joined = true,
+                           .sample = reference_style,
+                           .marker = "",
+                           .name = mark.label});
     }
     return entries;
 }
@@ -299,8 +305,13 @@ Drawing draw(const PlotText& text, std::span<const Series> series, const PlotOpt
     check_series(text, series);
     check_marks(text, options.vertical, options.log_x);
     check_marks(text, options.horizontal, options.log_y);
-    Plot plot = {.text = text, .series = series, .options = options, .lines = lines,
-                 .frame = {}, .n_point = 0, .nothing = false};
+    Plot plot = {.text = text,
+                 .series = series,
+                 .options = options,
+                 .lines = lines,
+                 .frame = {},
+                 .n_point = 0,
+                 .nothing = false};
     for (const Series& s : series) plot.n_point += s.x.size();
     FrameContent content = frame_content(plot);
     plot.nothing = content.x.empty();

@@ -118,8 +118,8 @@ std::string caption_html(const std::string& number, const std::string& title,
 
 }  // namespace
 
-Report::Report(const std::string& title, const std::string& subtitle) : title_(title) {
-    body_ = "<h1>" + escape_text(title) + "</h1>\n";
+Report::Report(const std::string& title, const std::string& subtitle)
+    : title_(title), body_("<h1>" + escape_text(title) + "</h1>\n") {
     if (!subtitle.empty()) body_ += "<p class=\"subtitle\">" + escape_text(subtitle) + "</p>\n";
 }
 
@@ -136,7 +136,10 @@ void Report::add_figure(const PlotText& text, const Drawing& drawing) {
     body_ += "<figure id=\"figure-" + number + "\">\n" + drawing.html + "<figcaption>\n" +
              caption_html("Figure " + number, text.title, text.caption);
     if (!drawing.note.empty()) body_ += "<p>" + escape_text(drawing.note) + "</p>\n";
-    body_ += data_html(drawing.data, "figure " + number) + "</figcaption>\n</figure>\n";
+    std::string file = "figure-" + number + ".csv";
+    body_ += data_html(drawing.data, "figure " + number + " (" + file + ")");
+    body_ += "</figcaption>\n</figure>\n";
+    numbers_.push_back({file, drawing.data});
 }
 
 void Report::line_plot(const PlotText& text, std::span<const Series> series,
@@ -163,15 +166,20 @@ void Report::table(const std::string& title, const Table& table, const std::stri
     body_ += "<figure id=\"table-" + number + "\">\n<figcaption>\n" +
              caption_html("Table " + number, title, caption) + "</figcaption>\n" +
              table_html(table, title) + "</figure>\n";
+    numbers_.push_back({"table-" + number + ".csv", table});
 }
 
 std::string Report::page() const {
     std::string out = head;
     out += "<title>" + escape_text(title_) + "</title>\n<style>" + style + colour_rules(false);
     out += std::string("@media (prefers-color-scheme: dark) {") + dark_style + colour_rules(true);
-    return out + "}\n</style>\n</head>\n<body>\n" + svg_shared() + "<main>\n" + body_ + "</main>\n</body>\n</html>\n";
+    return out + "}\n</style>\n</head>\n<body>\n" + svg_shared() + "<main>\n" + body_ +
+           "</main>\n</body>\n</html>\n";
 }
 
-void Report::write(const std::string& path) const { write_text(path, page()); }
+void Report::write(const std::string& folder) const {
+    for (const Numbers& numbers : numbers_) write_csv(folder + "/" + numbers.name, numbers.table);
+    write_text(folder + "/report.html", page());
+}
 
 }  // namespace vimach

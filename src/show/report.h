@@ -31,12 +31,21 @@ public:
 
     /// The whole page.
     std::string page() const;
-    void write(const std::string& path) const;
+
+    /// Writes FOLDER/report.html and the numbers behind every figure and table: figure-1.csv, ...
+    void write(const std::string& folder) const;
 
 private:
     void add_figure(const PlotText& text, const Drawing& drawing);
 
+    /// A figure's or table's numbers, by the name of their file.
+    struct Numbers {
+        std::string name;
+        Table table;
+    };
+
     std::string title_, body_;
+    std::vector<Numbers> numbers_;
     int n_figure_ = 0, n_table_ = 0;
 };
 

@@ -51,8 +51,9 @@ std::vector<Tick> linear_ticks(double low, double high, int n_tick) {
     double first = std::floor(low / step + 1e-9), last = std::ceil(high / step - 1e-9);
     double largest = std::max(std::fabs(first), std::fabs(last)) * step;
     std::vector<Tick> ticks;
-    for (double k = first; k <= last; ++k) {
-        ticks.push_back({k * step, tick_label(k * step, step, largest)});
+    for (int k = 0; k <= static_cast<int>(last - first); ++k) {
+        double value = (first + k) * step;
+        ticks.push_back({value, tick_label(value, step, largest)});
     }
     return ticks;
 }
@@ -216,16 +217,19 @@ std::string colour_legend(const ColourScale& scale, std::span<const double> valu
     std::string out = "<p class=\"legend\">";
     if (!scale.label.empty()) out += "<span>" + escape_text(scale.label) + "</span> ";
     out += "<span>" + low + " ";
-    out += format("<svg width=\"%d\" height=\"12\" role=\"img\" aria-label=\"colours from %s to "
-                  "%s\">", 4 * n_colour, low.c_str(), high.c_str());
+    out += format(
+        "<svg width=\"%d\" height=\"12\" role=\"img\" aria-label=\"colours from %s to "
+        "%s\">",
+        4 * n_colour, low.c_str(), high.c_str());
     for (int step = 0; step < n_colour; ++step) {
         out += format("<rect class=\"%s\" x=\"%d\" width=\"4\" height=\"12\"/>",
                       colour_class(scale, step).c_str(), 4 * step);
     }
     out += "</svg> " + high + "</span>";
     if (std::ranges::any_of(values, [](double v) { return std::isnan(v); })) {
-        out += " <span><svg width=\"14\" height=\"12\" aria-hidden=\"true\"><rect class=\"blank\" "
-               "width=\"14\" height=\"12\"/></svg> no value</span>";
+        out +=
+            " <span><svg width=\"14\" height=\"12\" aria-hidden=\"true\"><rect class=\"blank\" "
+            "width=\"14\" height=\"12\"/></svg> no value</span>";
     }
     return out + "</p>\n";
 }
@@ -240,14 +244,18 @@ std::string svg_figure(Layout layout, double width, double height, const PlotTex
     double least = width > layout_width(layout) ? width : 0.8 * width;
     std::string name = " aria-label=\"" + escape_text(text.title) + "\"";
     return format("<div class=\"scroll %s\" role=\"region\" tabindex=\"0\"", kind) + name + ">\n" +
-           format("<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" style=\"min-width:"
-                  "%.0fpx\" role=\"img\"", width, height, width, height, least) + name +
-           ">\n<desc>" + escape_text(description) + "</desc>\n" + content + "</svg>\n</div>\n";
+           format(
+               "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" style=\"min-width:"
+               "%.0fpx\" role=\"img\"",
+               width, height, width, height, least) +
+           name + ">\n<desc>" + escape_text(description) + "</desc>\n" + content +
+           "</svg>\n</div>\n";
 }
 
 std::string svg_text(double x, double y, const std::string& attributes, const std::string& text) {
     return format("<text x=\"%.1f\" y=\"%.1f\"%s%s>", x, y, attributes.empty() ? "" : " ",
-                  attributes.c_str()) + escape_text(text) + "</text>\n";
+                  attributes.c_str()) +
+           escape_text(text) + "</text>\n";
 }
 
 const char* svg_shared() {
@@ -259,8 +267,8 @@ const char* svg_shared() {
 std::string x_label_svg(double x, double y, double page, const std::string& label) {
     std::string shown = shorten(label, static_cast<int>(page / letter_width));
     double half = text_width(shown, 12) / 2;
-    return svg_text(std::clamp(x, half, std::max(half, page - half)), y,
-                    "text-anchor=\"middle\"", shown);
+    return svg_text(std::clamp(x, half, std::max(half, page - half)), y, "text-anchor=\"middle\"",
+                    shown);
 }
 
 double y_label_room(double height, const std::string& label) {
@@ -272,8 +280,9 @@ std::string y_label_svg(double top, double bottom, double page, const std::strin
         return svg_text(2, 12, "", shorten(label, static_cast<int>(page / letter_width)));
     }
     double middle = (top + bottom) / 2;
-    return svg_text(12, middle, format("text-anchor=\"middle\" transform=\"rotate(-90 12 %.1f)\"",
-                                       middle), label);
+    return svg_text(12, middle,
+                    format("text-anchor=\"middle\" transform=\"rotate(-90 12 %.1f)\"", middle),
+                    label);
 }
 
 double text_width(const std::string& text, double font_size) {

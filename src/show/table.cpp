@@ -82,23 +82,4 @@ void write_csv(const std::string& path, const Table& table) {
     write_text(path, text);
 }
 
-std::string visible(std::string_view text) {
-    std::string out;
-    for (size_t at = 0; at < text.size();) {
-        CodePoint here = read_code_point(text, at);
-        auto byte = static_cast<unsigned char>(text[at]);
-        if (here.value == '\n') {
-            out += "\\n";
-        } else if (here.value == '\t') {
-            out += "\\t";
-        } else if (here.value == invalid_code_point || here.value < 0x20 || here.value == 0x7F) {
-            out += format("\\x%02x", byte);
-        } else {
-            out += text.substr(at, here.length);
-        }
-        at += here.length;
-    }
-    return out;
-}
-
 }  // namespace vimach

@@ -25,8 +25,4 @@ void write_csv(const std::string& path, const Table& table);
 /// Whether a column holds numbers only; a table that wants to align them asks.
 bool is_numeric_column(const Table& table, size_t column);
 
-/// A piece of text as it can be shown on one line: white space and controls as visible signs
-/// (blank as it is, "\n" "\t"), bytes that are not UTF-8 as \xNN.
-std::string visible(std::string_view text);
-
 }  // namespace vimach
