@@ -24,7 +24,7 @@ build/double/%.o:   FLAGS := -DVIMACH_DOUBLE
 build/sanitize/%.o: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                              -fsanitize=address,undefined
 
-.PHONY: all run run-full test verify sanitize check bench clean help differential $(NUMBERS) \
+.PHONY: all run run-full test verify sanitize check bench clean help differential fuzz $(NUMBERS) \
         $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
 
@@ -59,7 +59,7 @@ build/bench build/verify: build/%: build/float/tests/%.o $(call objects,float,$(
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,$(SOURCES) $(TESTS))
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(SOURCES) $(TESTS))
 	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
 endef
 $(eval $(call unit_rule,float))
@@ -104,6 +104,21 @@ differential: build/float/tests/unit  ## compare 20,000 random strings with npm'
 	@mkdir -p out
 	node tests/tokenizer_differential.mjs 20000 $(or $(SEED),1) > out/random.jsonl
 	VIMACH_TOKENIZER_CASES=out/random.jsonl build/float/tests/unit -tc='tokenizer: random*'
+
+# The fuzzer is clang's; SECONDS of each target, with a corpus kept in out/fuzz.
+SECONDS  ?= 600
+TARGETS  := json safetensors tokenizer
+$(addprefix build/fuzz_,$(TARGETS)): build/fuzz_%: tests/fuzz_main.cpp tests/fuzz_targets.cpp $(SOURCES)
+	@mkdir -p build
+	clang++ -std=c++20 -O1 -g -I. -Isrc -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -DFUZZ_TARGET=fuzz_$* $^ $(LIBRARIES) -o $@
+
+fuzz: $(addprefix build/fuzz_,$(TARGETS))  ## fuzz each target for SECONDS (600) with clang's libFuzzer
+	@set -e; for target in $(TARGETS); do mkdir -p out/fuzz/$$target; \
+	    build/fuzz_$$target -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=out/fuzz/$$target- out/fuzz/$$target tests/fuzz/$$target \
+	        2> out/fuzz/$$target.log || { tail -n 40 out/fuzz/$$target.log; exit 1; }; \
+	    echo "$$target: no finding"; grep -E 'number_of_executed|DONE' out/fuzz/$$target.log; done
 
 bench: build/bench weights/gpt2-shape  ## compare speed and memory with peers; ONLY=name, TEXT=file
 	@ONLY='$(ONLY)' TEXT='$(TEXT)' build/bench
