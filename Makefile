@@ -12,7 +12,7 @@ MAKEFLAGS += --jobs=$(shell nproc)
 comma    := ,
 
 SOURCES  := $(wildcard src/*/*.cpp)
-CHAPTERS := $(sort $(filter-out %_controls,$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
+CHAPTERS := $(sort $(filter-out %_controls %_page,$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
 NUMBERS  := $(foreach chapter,$(CHAPTERS),$(firstword $(subst _, ,$(chapter))))
 TESTS    := $(wildcard tests/*_test.cpp)
 chapter_of = $(filter $1_%,$(CHAPTERS))
@@ -49,8 +49,14 @@ $(foreach build,float double sanitize,$(eval $(call compile_rule,$(build))))
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: CXXFLAGS += -ffp-contract=off
 
-$(addprefix build/,$(CHAPTERS)): build/%: build/float/chapters/%.o $(call objects,float,$(SOURCES))
-	$(CXX) $^ $(LIBRARIES) -o $@
+# A chapter may keep its controls and its page in files beside it.
+CONTROLS := $(wildcard chapters/*_controls.cpp)
+parts_of = $(wildcard $(addprefix chapters/$(firstword $(subst _, ,$1))_,controls.cpp page.cpp))
+define chapter_rule
+build/$1: $(call objects,float,chapters/$1.cpp $(call parts_of,$1) $(SOURCES))
+	$$(CXX) $$^ $$(LIBRARIES) -o $$@
+endef
+$(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rule,$(chapter))))
 
 build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
@@ -59,7 +65,7 @@ build/bench build/verify: build/%: build/float/tests/%.o $(call objects,float,$(
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(SOURCES) $(TESTS))
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(CONTROLS) $(SOURCES) $(TESTS))
 	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
 endef
 $(eval $(call unit_rule,float))

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t max_columns = 100, max_lines = 400, max_function = 50;
 constexpr int max_nesting = 3;
-constexpr size_t max_steps = 150;  // of a chapter: its numbered steps are read as one function
+constexpr size_t max_steps = 190;  // of a chapter: its numbered steps are read as one function
 
 // --- lines --------------------------------------------------------------------------------------
 

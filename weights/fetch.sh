@@ -2,10 +2,13 @@
 # Fetches GPT-2's weights from Hugging Face into weights/NAME/model.safetensors.
 # Usage: weights/fetch.sh gpt2|gpt2-large
 # An interrupted download is resumed. Size and SHA-256 are checked before the file gets its final
-# name, so that a file of that name is always whole. VIMACH_HUB overrides the server's address.
+# name, so that a file of that name is always whole. A second run at the same time is refused.
+# VIMACH_HUB overrides the server's address, VIMACH_STALL for how many seconds it may send nothing.
 set -u
 hub=${VIMACH_HUB:-https://huggingface.co}
-name=${1:-}
+stall=${VIMACH_STALL:-30}
+name=$*
+again="run weights/fetch.sh $name again"
 
 fail() {
     echo "error: $*" >&2
@@ -20,7 +23,7 @@ case $name in
         hash=248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707 ;;
     gpt2-large)
         revision=32b71b12589c2f8d625668d2335a01cac3249519
-        size= hash= ;;
+        size='' hash='' ;;
     *)
         echo "usage: weights/fetch.sh gpt2|gpt2-large" >&2
         exit 2 ;;
@@ -30,59 +33,115 @@ final=$folder/model.safetensors
 part=$final.part
 url=$hub/openai-community/$name/resolve/$revision/model.safetensors
 
-# download URL FILE: continues FILE where it ends; gives up on a server that sends nothing for 30 s.
+byte_count() { if [ -f "$1" ]; then wc -c < "$1" | tr -d ' '; else echo 0; fi; }
+hash_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+is_whole() { [ "$(byte_count "$1")" -eq "$size" ] && [ "$(hash_of "$1")" = "$hash" ]; }
+
+for tool in flock sha256sum; do
+    command -v $tool >/dev/null ||
+        fail "$tool is not installed: run apt-get install util-linux coreutils"
+done
+
+# download URL FILE: continues FILE where it ends, and leaves in `trouble` what went wrong: nothing,
+# "disk", "stalled", "broken", "HTTP 404", or the exit status. Progress is for terminals only.
 if command -v curl >/dev/null; then
+    progress=--silent
+    [ -t 2 ] && progress=--progress-bar
     download() {
-        curl -fL --retry 3 --connect-timeout 20 --speed-limit 1 --speed-time 30 -C - -o "$2" "$1"
+        http=$(curl "$progress" -fL --connect-timeout "$stall" --speed-limit 1 \
+            --speed-time "$stall" -C - -o "$2" -w '%{http_code}' "$1")
+        code=$?
+        trouble="curl's exit status $code"
+        case $code in
+            0) trouble='' ;;
+            18 | 52 | 55 | 56 | 92) trouble=broken ;;
+            22) trouble="HTTP $http" ;;
+            23) trouble=disk ;;
+            28) trouble=stalled ;;
+            33) rm -f "$2" && download "$1" "$2" ;;  # the server cannot continue: begin anew
+        esac
     }
 elif command -v wget >/dev/null; then
-    download() { wget -c --tries=3 --timeout=30 -O "$2" "$1"; }
+    progress=--progress=dot:giga
+    [ -t 2 ] && progress=--show-progress
+    # Where the server cannot continue, wget skips what is already there.
+    download() {
+        log=$(LC_ALL=C wget "$progress" -c --tries=1 --timeout="$stall" -O "$2" -o /dev/stdout "$1")
+        code=$?
+        http=$(echo "$log" | sed -n 's/.* ERROR \([0-9]*\).*/HTTP \1/p')
+        trouble=${http:-"wget's exit status $code"}
+        case $code:$log in
+            0:*) trouble='' ;;
+            3:*) trouble=disk ;;
+            *'timed out'*) trouble=stalled ;;
+            *'at byte'*) trouble=broken ;;
+        esac
+    }
 else
     fail "neither curl nor wget is installed: run apt-get install curl"
 fi
 
-byte_count() { wc -c < "$1" | tr -d ' '; }
-hash_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+# fail_download WHEN: ends the run after a download that met trouble.
+fail_download() {
+    case $trouble in
+        disk) fail "cannot write in $folder $1: free some space there, then $again" ;;
+        stalled) fail "$hub sent nothing for $stall s $1: check the network, then $again" ;;
+        broken) fail "the connection to $hub broke $1: check the network, then $again" ;;
+        HTTP*) fail "$hub answered $trouble $1: see $hub/openai-community/$name, or try later" ;;
+        *) fail "cannot reach $hub ($trouble) $1: check the network, then $again" ;;
+    esac
+}
 
-mkdir -p "$folder" || fail "cannot create $folder: check the permissions"
+# The lock ends with this run, and with a download that outlives it because this run was killed.
+{ mkdir -p "$folder" && touch "$folder/fetch.lock"; } 2>/dev/null ||
+    fail "cannot write in $folder: check its permissions"
+exec 9> "$folder/fetch.lock"
+flock -n 9 || fail "another run is fetching $name: wait until it ends"
 
 # Where the hash is not known, take it from the pointer file that the hub keeps for large files.
 if [ -z "$hash" ]; then
     pointer=$folder/pointer.part
     rm -f "$pointer"
-    download "$hub/openai-community/$name/raw/$revision/model.safetensors" "$pointer" ||
-        fail "cannot read the size and hash of $name from $hub: check the network, and try again"
-    hash=$(sed -n 's/^oid sha256:\([0-9a-f]\{64\}\)$/\1/p' "$pointer")
-    size=$(sed -n 's/^size \([0-9][0-9]*\)$/\1/p' "$pointer")
+    download "$hub/openai-community/$name/raw/$revision/model.safetensors" "$pointer"
+    [ -z "$trouble" ] || fail_download "when asked for the size and hash of $name"
+    hash=$(sed -n '2s/^oid sha256:\([0-9a-f]\{64\}\)$/\1/p' "$pointer")
+    size=$(sed -n '3s/^size \([0-9]\{1,12\}\)$/\1/p' "$pointer")
     rm -f "$pointer"
-    [ -n "$hash" ] && [ -n "$size" ] || fail "$hub sent no pointer file for $name: try again later"
+    case $hash:$size in
+        :* | *:) fail "$hub sent no pointer file for $name: try again later" ;;
+    esac
 fi
 
-if [ -f "$final" ] && [ "$(hash_of "$final")" = "$hash" ]; then
+if is_whole "$final"; then
     echo "$final is already there and whole"
     exit 0
 fi
 
-# Refuse to begin what the disk cannot hold.
-have=0
-[ -f "$part" ] && have=$(byte_count "$part")
-free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
-[ $(((size - have) / 1024)) -lt "$free" ] ||
-    fail "the disk of $folder lacks $(((size - have) / 1048576)) MiB: free some space"
-
-# A complete part needs no download; one that is too long cannot become right.
-[ "$have" -gt "$size" ] && rm -f "$part"
-if [ ! -f "$part" ] || [ "$(byte_count "$part")" -lt "$size" ]; then
-    download "$url" "$part" ||
-        fail "the download of $url failed: check the network, then run weights/fetch.sh $name again"
-fi
+# A part that is too long cannot become right. Refuse to begin what the disk cannot hold.
 have=$(byte_count "$part")
-[ "$have" -ge "$size" ] ||
-    fail "the download ended after $have of $size bytes: run weights/fetch.sh $name again"
+[ "$have" -le "$size" ] || { rm -f "$part"; have=0; }
+need=$(((size - have) / 1024 + 1))
+free=$(df -Pk "$folder" | sed -n '2s/.* \([0-9]*\)  *[0-9]*% .*/\1/p')
+[ "${free:-$need}" -ge "$need" ] ||
+    fail "$folder has $((free / 1024)) MiB free, $name needs $((need / 1024 + 1)) MiB more:" \
+        "free some space, then $again"
 
-if [ "$have" -ne "$size" ] || [ "$(hash_of "$part")" != "$hash" ]; then
+# A complete part needs no download. A broken download goes on as long as each attempt brings more.
+trouble='' before=-1
+while [ "$have" -lt "$size" ] && [ "$have" -gt "$before" ]; do
+    [ "$before" -lt 0 ] || sleep 1
+    before=$have
+    download "$url" "$part"
+    have=$(byte_count "$part")
+    case $trouble in stalled | broken) ;; *) break ;; esac
+done
+[ -z "$trouble" ] || [ "$have" -ge "$size" ] || fail_download "after $have of $size bytes"
+
+if ! is_whole "$part"; then
     rm -f "$part"
-    fail "what $hub sent is not the published file (its SHA-256 differs): it was removed; try again"
+    fail "what $hub sent is not the published file (its size or SHA-256 differs): removed; $again"
 fi
-mv -f "$part" "$final" || fail "cannot rename $part to $final: check the permissions"
+# To the disk before the name, so that a power failure leaves no half file under it either.
+{ sync "$part" && mv -f "$part" "$final"; } ||
+    fail "cannot rename $part to $final: check the permissions of $folder"
 echo "$final: $size bytes, SHA-256 $hash"

@@ -50,8 +50,7 @@ constexpr auto gemm = cblas_sgemm;
 
 void call_blas(ConstMatrixView a, ConstMatrixView b, MatrixView c, const Extents& extents,
                const MatmulOptions& options) {
-    static const bool pinned = (openblas_set_num_threads(1), true);
-    (void)pinned;
+    pin_blas();
     gemm(CblasRowMajor, options.transpose_a ? CblasTrans : CblasNoTrans,
          options.transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(extents.m),
          static_cast<blasint>(extents.n), static_cast<blasint>(extents.k), options.alpha, a.data,
@@ -87,6 +86,26 @@ void matmul_serial(ConstMatrixView a, ConstMatrixView b, MatrixView c,
                    const MatmulOptions& options) {
     Extents extents = check_shapes(a, b, c, options);
     if (extents.m > 0 && extents.n > 0) call_blas(a, b, c, extents, options);
+}
+
+Matrix product(const Matrix& a, const Matrix& b, bool transpose_a, bool transpose_b) {
+    Matrix c(transpose_a ? a.cols : a.rows, transpose_b ? b.rows : b.cols);
+    int64_t k = transpose_a ? a.rows : a.cols;
+    ensure(k == (transpose_b ? b.cols : b.rows), "inner extents differ", "product",
+           "pass [m, k] and [k, n]");
+    if (c.rows == 0 || c.cols == 0 || k == 0) return c;
+    pin_blas();
+    cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(c.rows),
+                static_cast<blasint>(c.cols), static_cast<blasint>(k), 1, a.data.data(),
+                static_cast<blasint>(a.cols), b.data.data(), static_cast<blasint>(b.cols), 0,
+                c.data.data(), static_cast<blasint>(c.cols));
+    return c;
+}
+
+void pin_blas() {
+    static const bool pinned = (openblas_set_num_threads(1), true);
+    (void)pinned;
 }
 
 std::string blas_kernels() {

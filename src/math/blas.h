@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/tensor.h"
+#include "math/matrix.h"
 
 namespace vimach {
 
@@ -29,6 +30,13 @@ void matmul(ConstMatrixView a, ConstMatrixView b, MatrixView c, const MatmulOpti
 /// The same product as one BLAS call on the calling thread: for use inside a parallel block.
 void matmul_serial(ConstMatrixView a, ConstMatrixView b, MatrixView c,
                    const MatmulOptions& options = {});
+
+/// A B of matrices in double, one BLAS call on the calling thread; either may be transposed.
+Matrix product(const Matrix& a, const Matrix& b, bool transpose_a = false,
+               bool transpose_b = false);
+
+/// Pins OpenBLAS to one thread; every product does so itself.
+void pin_blas();
 
 /// OpenBLAS's version and the processor whose kernels it chose, e.g. "OpenBLAS 0.3.21 SkylakeX".
 std::string blas_kernels();

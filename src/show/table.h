@@ -9,7 +9,7 @@ namespace vimach {
 
 struct Table {
     std::vector<std::string> header;
-    std::vector<std::vector<std::string>> rows;  ///< each as long as the header
+    std::vector<std::vector<std::string>> rows = {};  ///< each as long as the header
 };
 
 /// Adds a row; throws if it is not as long as the header.

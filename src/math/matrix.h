@@ -1,0 +1,41 @@
+// Matrices of double for statistics. Covariances are rank-deficient and their small eigenvalues
+// carry the argument, so they are kept in double in every build, whatever `Real` is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vimach {
+
+/// A row-major matrix; its elements start at zero.
+struct Matrix {
+    int64_t rows = 0, cols = 0;
+    std::vector<double> data = {};
+
+    Matrix() = default;
+    Matrix(int64_t n_row, int64_t n_col)
+        : rows(n_row), cols(n_col), data(static_cast<size_t>(n_row * n_col)) {}
+
+    double& at(int64_t i, int64_t j) { return data[i * cols + j]; }
+    double at(int64_t i, int64_t j) const { return data[i * cols + j]; }
+    std::span<double> row(int64_t i) {
+        return std::span(data).subspan(static_cast<size_t>(i * cols), static_cast<size_t>(cols));
+    }
+    std::span<const double> row(int64_t i) const {
+        return std::span(data).subspan(static_cast<size_t>(i * cols), static_cast<size_t>(cols));
+    }
+};
+
+/// The rows of a matrix with these numbers, in this order.
+inline Matrix take_rows(const Matrix& m, std::span<const int64_t> which) {
+    Matrix taken(static_cast<int64_t>(which.size()), m.cols);
+    for (size_t i = 0; i < which.size(); ++i) {
+        std::span<const double> from = m.row(which[i]);
+        std::span<double> to = taken.row(static_cast<int64_t>(i));
+        for (size_t j = 0; j < from.size(); ++j) to[j] = from[j];
+    }
+    return taken;
+}
+
+}  // namespace vimach

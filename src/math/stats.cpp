@@ -1,0 +1,107 @@
+// Statistics; see math/stats.h.
+// Samples are small here (tens to thousands), so plain loops say what the formulas say.
+#include "math/stats.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/ensure.h"
+#include "math/blas.h"
+
+namespace vimach {
+
+double mean(std::span<const double> x) {
+    ensure(!x.empty(), "the sample is empty", "mean", "pass at least one value");
+    double total = 0;
+    for (double value : x) total += value;
+    return total / static_cast<double>(x.size());
+}
+
+double variance(std::span<const double> x) {
+    ensure(x.size() >= 2, "the sample is too small", "variance", "pass at least two values");
+    double centre = mean(x), total = 0;
+    for (double value : x) total += (value - centre) * (value - centre);
+    return total / static_cast<double>(x.size() - 1);
+}
+
+double correlation(std::span<const double> x, std::span<const double> y) {
+    ensure(x.size() == y.size(), "the samples differ in length", "correlation", "pass pairs");
+    double mean_x = mean(x), mean_y = mean(y), xy = 0, xx = 0, yy = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        xy += (x[i] - mean_x) * (y[i] - mean_y);
+        xx += (x[i] - mean_x) * (x[i] - mean_x);
+        yy += (y[i] - mean_y) * (y[i] - mean_y);
+    }
+    return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+}
+
+double cosine(std::span<const double> x, std::span<const double> y) {
+    ensure(x.size() == y.size(), "the vectors differ in length", "cosine", "pass equal lengths");
+    double xy = 0, xx = 0, yy = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        xy += x[i] * y[i];
+        xx += x[i] * x[i];
+        yy += y[i] * y[i];
+    }
+    return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+}
+
+double auc(std::span<const double> high, std::span<const double> low) {
+    ensure(!high.empty() && !low.empty(), "a sample is empty", "auc", "pass two samples");
+    double wins = 0;
+    for (double a : high) {
+        for (double b : low) wins += a > b ? 1 : a == b ? 0.5 : 0;
+    }
+    return wins / static_cast<double>(high.size() * low.size());
+}
+
+double quantile(std::vector<double> x, double q) {
+    ensure(!x.empty() && q >= 0 && q <= 1, "needs values and a share from 0 to 1", "quantile",
+           "pass both");
+    std::sort(x.begin(), x.end());
+    double place = q * static_cast<double>(x.size() - 1);
+    auto below = static_cast<size_t>(place);
+    size_t above = std::min(below + 1, x.size() - 1);
+    return x[below] + (place - static_cast<double>(below)) * (x[above] - x[below]);
+}
+
+Interval central_95(const std::vector<double>& x) {
+    return {quantile(x, 0.025), quantile(x, 0.975)};
+}
+
+double permutation_p(double observed, std::span<const double> null_values) {
+    auto reached = std::count_if(null_values.begin(), null_values.end(),
+                                 [&](double value) { return value >= observed; });
+    return static_cast<double>(1 + reached) / static_cast<double>(1 + null_values.size());
+}
+
+std::vector<double> column_means(const Matrix& x) {
+    ensure(x.rows > 0, "the matrix has no rows", "column_means", "pass at least one row");
+    std::vector<double> means(static_cast<size_t>(x.cols));
+    for (int64_t i = 0; i < x.rows; ++i) {
+        for (int64_t j = 0; j < x.cols; ++j) means[j] += x.at(i, j);
+    }
+    for (double& value : means) value /= static_cast<double>(x.rows);
+    return means;
+}
+
+Matrix centred(const Matrix& x) { return centred(x, column_means(x)); }
+
+Matrix centred(const Matrix& x, std::span<const double> means) {
+    ensure(static_cast<int64_t>(means.size()) == x.cols, "means and columns differ in number",
+           "centred", "pass one mean a column");
+    Matrix out = x;
+    for (int64_t i = 0; i < x.rows; ++i) {
+        for (int64_t j = 0; j < x.cols; ++j) out.at(i, j) -= means[j];
+    }
+    return out;
+}
+
+Matrix covariance(const Matrix& centred_x) {
+    ensure(centred_x.rows >= 2, "the sample is too small", "covariance", "pass two rows or more");
+    Matrix c = product(centred_x, centred_x, true);
+    for (double& value : c.data) value /= static_cast<double>(centred_x.rows - 1);
+    return c;
+}
+
+}  // namespace vimach

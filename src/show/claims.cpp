@@ -1,0 +1,55 @@
+// The verdict rule and its table; see show/claims.h.
+// Nothing here knows a claim: chapters bring numbers, this file compares them.
+#include "show/claims.h"
+
+#include "core/ensure.h"
+#include "core/files.h"
+
+namespace vimach {
+
+namespace {
+
+std::string measure_text(const Measure& m) {
+    return format("%.4f [%.4f, %.4f]", m.value, m.interval.low, m.interval.high);
+}
+
+std::string tsv(const Table& table) {
+    std::string text;
+    auto add_line = [&](const std::vector<std::string>& cells) {
+        for (size_t i = 0; i < cells.size(); ++i) text += (i == 0 ? "" : "\t") + cells[i];
+        text += '\n';
+    };
+    add_line(table.header);
+    for (const auto& row : table.rows) add_line(row);
+    return text;
+}
+
+}  // namespace
+
+std::string verdict(const Claim& claim) {
+    if (!claim.about_this_model) return "not tested";
+    if (!claim.forced_by.empty()) return "forced (" + claim.forced_by + ")";
+    const Interval &data = claim.measured.interval, &null = claim.control.interval;
+    if (data.low <= null.high && null.low <= data.high) return "not distinguishable from control";
+    bool met = claim.criterion.side == Criterion::Side::at_least
+                   ? claim.measured.value >= claim.criterion.threshold
+                   : claim.measured.value <= claim.criterion.threshold;
+    return met ? "reproduced" : "not reproduced";
+}
+
+Table claims_table(const std::vector<Claim>& claims, const std::string& model) {
+    Table table = {
+        .header = {"id", "claim", "document", "measured", "control", "verdict", "model"}};
+    for (const Claim& claim : claims) {
+        add_row(table, {claim.id, claim.text, claim.document, measure_text(claim.measured),
+                        measure_text(claim.control), verdict(claim), model});
+    }
+    return table;
+}
+
+void write_claims(const std::string& folder, const Table& claims, const Table& controls) {
+    write_text(folder + "/claims.tsv", tsv(claims));
+    if (!controls.header.empty()) write_text(folder + "/controls.tsv", tsv(controls));
+}
+
+}  // namespace vimach

@@ -1,0 +1,45 @@
+// What a run says about a document's claims. One rule turns measured numbers into a verdict; the
+// criterion stands with its reason in a chapter's Settings before any run. The order: a claim
+// about another model is not tested; what arithmetic or a setting decides is forced; what its
+// control does as well is not distinguishable; only then does the criterion decide.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "math/stats.h"
+#include "show/table.h"
+
+namespace vimach {
+
+/// The measure reproduces the claim where it is at least, or at most, `threshold`.
+struct Criterion {
+    enum class Side { at_least, at_most } side = Side::at_least;
+    double threshold = 0;
+};
+
+/// A number with its uncertainty: a confidence interval, or the central 95 % of a null.
+struct Measure {
+    double value = 0;
+    Interval interval = {};
+};
+
+struct Claim {
+    std::string id, text, document;  ///< "5c", the claim, the document's figure
+    Measure measured, control;       ///< the same measure on the data and on a null
+    Criterion criterion = {};
+    std::string forced_by = {};  ///< the constant that decides whatever the data, or nothing
+    bool about_this_model = true;
+};
+
+/// "not tested", "forced (...)", "not distinguishable from control", "reproduced" or
+/// "not reproduced".
+std::string verdict(const Claim& claim);
+
+/// The claims as a table: id, claim, document, measured, control, verdict, model.
+Table claims_table(const std::vector<Claim>& claims, const std::string& model);
+
+/// Writes FOLDER/claims.tsv, and FOLDER/controls.tsv if there are further controls.
+void write_claims(const std::string& folder, const Table& claims, const Table& controls);
+
+}  // namespace vimach
