@@ -7,7 +7,7 @@ CXXFLAGS ?= -O3 -march=$(MARCH)
 WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
 COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) $(WARNINGS) -pthread -I. -Isrc -MMD -MP
 LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
-MAKEFLAGS += --jobs=$(shell nproc)
+MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc))
 
 comma    := ,
 
@@ -24,7 +24,7 @@ build/double/%.o:   FLAGS := -DVIMACH_DOUBLE
 build/sanitize/%.o: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                              -fsanitize=address,undefined
 
-.PHONY: all run run-full test verify sanitize check bench clean help differential fuzz $(NUMBERS) \
+.PHONY: weights/gpt2-shape all run run-full test verify sanitize check bench clean help differential fuzz $(NUMBERS) \
         $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
 
@@ -47,7 +47,7 @@ endef
 $(foreach build,float double sanitize,$(eval $(call compile_rule,$(build))))
 
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
-build/%/src/core/rng.o: CXXFLAGS += -ffp-contract=off
+build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
 # A chapter may keep its controls and its page in files beside it.
 CONTROLS := $(wildcard chapters/*_controls.cpp)
@@ -76,19 +76,21 @@ $(eval $(call unit_rule,sanitize,-fsanitize=address$(comma)undefined))
 
 # --- run ----------------------------------------------------------------------------------------
 
-$(NUMBERS): %: all  # one chapter, with its own options
+.SECONDEXPANSION:
+$(NUMBERS): %: build/$$(call chapter_of,$$@)  # one chapter, with its own options
 	build/$(call chapter_of,$@) $(ARGS)
 
 run: all  ## build and run every chapter with --quick
 	@set -e; for chapter in $(CHAPTERS); do \
-	    echo "== $$chapter --quick"; build/$$chapter --quick; \
-	    echo "== report: out/$${chapter%%_*}/report.html"; done
+	    echo "== $$chapter --quick"; build/$$chapter --quick; done
 
 run-full: all  ## build and run every chapter at full size
 	@set -e; for chapter in $(CHAPTERS); do echo "== $$chapter"; build/$$chapter; done
 
-weights/gpt2-shape: build/random_model  ## write a random model of GPT-2 small's shape (498 MB)
-	build/random_model $@
+weights/gpt2-shape: weights/gpt2-shape/model.safetensors  ## write a random model of GPT-2 small's shape (498 MB)
+
+weights/gpt2-shape/model.safetensors: | build/random_model
+	build/random_model $(@D)
 
 # --- test ---------------------------------------------------------------------------------------
 
@@ -97,10 +99,12 @@ test: all build/verify build/float/tests/unit build/double/tests/unit  ## run ev
 
 verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output
 
-$(addprefix verify-,$(NUMBERS)): verify-%: all build/verify
-	@build/$(call chapter_of,$*) --quick --out out/verify/$* | build/verify tests/expected/$*.txt
+$(addprefix verify-,$(NUMBERS)): verify-%: build/$$(call chapter_of,$$*) build/verify
+	@mkdir -p out/verify
+	@build/$(call chapter_of,$*) --quick --out out/verify/$* > out/verify/$*.txt
+	@build/verify tests/expected/$*.txt < out/verify/$*.txt
 
-sanitize: build/sanitize/tests/unit  ## run the unit tests under ASan and UBSan
+sanitize: all build/verify build/sanitize/tests/unit  ## run the unit tests under ASan and UBSan
 	build/sanitize/tests/unit
 
 check: build/float/tests/unit  ## check house rules, headers, and the code with the tools installed

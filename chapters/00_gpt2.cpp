@@ -186,11 +186,13 @@ void draw_lens(Report& report, const Tokenizer& tokenizer, std::span<const int> 
                           losses[depth].begin() + static_cast<int64_t>(map.columns.size()));
     }
     Series both[] = {trained, control};
-    report.line_plot({.title = "Logit lens",
-                      .x_label = "blocks run",
-                      .y_label = "mean loss, nats",
-                      .caption = "The loss if the model had to speak after so many blocks."},
-                     both, {.log_y = true, .horizontal = {{blind, "blind guess"}}});
+    report.line_plot(
+        {.title = "Logit lens",
+         .x_label = "blocks run",
+         .y_label = "mean loss, nats",
+         .caption = "The loss if the model had to speak after so many blocks; on the text's "
+                    "first window."},
+        both, {.log_y = true, .horizontal = {{blind, "blind guess"}}});
     report.heatmap({.title = "Logit lens, token by token",
                     .x_label = "token to be predicted",
                     .y_label = "after"},
@@ -241,6 +243,8 @@ void chapter(const Options& options) {
              "give a longer text");
     }
 
+    std::string folder = output_folder(options, info);
+
     // 2. Load the model, and draw an untrained one of the same shape as a control.
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Gpt2 untrained = random_gpt2(model.config, seed);
@@ -288,6 +292,7 @@ void chapter(const Options& options) {
     Tensor logits = next_logits(model, ids);
     std::vector<int> order(static_cast<size_t>(c.d_vocab));
     std::iota(order.begin(), order.end(), 0);
+    settings.n_top = std::min(settings.n_top, c.d_vocab);
     std::partial_sort(order.begin(), order.begin() + settings.n_top, order.end(),
                       [&](int a, int b) { return logits.data[a] > logits.data[b]; });
     Table top = {.header = {"next token", "id", "probability"}, .rows = {}};
@@ -319,7 +324,10 @@ void chapter(const Options& options) {
         add_row(lens, {depth_name(depth), format("%.4f", mean_loss(lens_by_depth.back())),
                        format("%.4f", mean_loss(lens_untrained.back()))});
     }
-    std::printf("\nThe logit lens: the loss if the model had to speak after each block\n");
+    std::printf(
+        "\nThe logit lens on the first %zu tokens: the loss if the model had to speak after "
+        "each block\n",
+        window.size());
     print(lens);
 
     // 8. Find the head that looks at the previous token, and its control: the best head of the
@@ -357,9 +365,9 @@ void chapter(const Options& options) {
     draw_lens(report, tokenizer, window.first(n_shown), lens_by_depth, lens_untrained, blind);
     draw_head(report, tokenizer, window.first(n_shown), best, control,
               taps.at(format("blocks.%d.attn_pattern", best.layer)));
-    std::string folder = output_folder(options, info);
     report.write(folder);
     write_csv(folder + "/tokens.csv", tokens);
+    announce_report(folder);
 }
 
 }  // namespace

@@ -159,6 +159,7 @@ void chapter(const Options& options) {
     if (options.has("--quick")) {
         settings.draws = {.n_swap = 200, .n_null = 20, .n_bootstrap = 200, .n_random = 100};
     }
+    std::string folder = output_folder(options, info);
     auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, INT64_MAX));
 
     // 1. Read the model and the sentences; find which pairs begin alike.
@@ -318,7 +319,6 @@ void chapter(const Options& options) {
     for (const auto& row : claims.rows) add_row(verdicts, {row[0], row[3], row[4], row[5]});
     std::printf("\n");
     print(verdicts);
-    std::string folder = output_folder(options, info);
     write_claims(folder, claims, left_out);
 
     // 13. Draw the page.
@@ -335,6 +335,7 @@ void chapter(const Options& options) {
     draw_tokens(report, tokenizer, probes, tokens, forward);
     draw_pattern(report, fit);
     report.write(folder);
+    announce_report(folder);
 }
 }  // namespace
 

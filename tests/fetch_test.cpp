@@ -371,7 +371,9 @@ TEST_CASE("fetch: wrong arguments, a folder that cannot be written, and missing 
 
         place.check_refused("ok", "neither curl nor wget is installed",
                             "rm -f bin/curl bin/wget; $F gpt2-large");
-        place.check_refused("ok", "flock is not installed", "rm bin/flock; $F gpt2-large");
+        place.check_refused("ok", "flock is not installed", "mv bin/flock . && $F gpt2-large");
+        place.check_refused("ok", "neither curl nor wget is installed",
+                            "mv flock bin && rm -f bin/curl bin/wget && $F gpt2-large");
     });
 }
 

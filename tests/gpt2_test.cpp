@@ -213,3 +213,12 @@ TEST_CASE("forward: what cannot be run is refused by name") {
         run_blocks(model, wrong, 1);
     });
 }
+
+TEST_CASE("load: weights that are not finite are refused by name") {
+    Gpt2 model = tiny();
+    model.blocks[1].W_in.data[7] = std::numeric_limits<Real>::quiet_NaN();
+    test::TempFolder folder;
+    save_gpt2(model, folder.path());
+    test::check_contains(test::error_of([&] { load_gpt2(folder.path()); }),
+                         "h.1.mlp.c_fc.weight holds a value that is no finite number");
+}

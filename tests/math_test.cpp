@@ -70,7 +70,9 @@ TEST_CASE("matmul: agrees with a plain loop in every combination") {
                       {1, 300, 64},
                       {300, 1, 64},
                       {1100, 40, 17},
-                      {130, 900, 70}}) {
+                      {130, 900, 70},
+                      {2, 8, 300'000},
+                      {1, 1, 4'000'001}}) {
         for (int mask = 0; mask < 8; ++mask) {
             MatmulOptions options = {.transpose_a = (mask & 1) != 0,
                                      .transpose_b = (mask & 2) != 0,
@@ -178,4 +180,10 @@ TEST_CASE("cross_entropy: in nats, safe against overflow") {
     CHECK(cross_entropy(logits.matrix(), std::vector<int>{0, 0, 0})[1] == doctest::Approx(1000));
     CHECK_THROWS_AS(cross_entropy(logits.matrix(), std::vector<int>{0, 4, 0}), Error);
     CHECK_THROWS_AS(cross_entropy(logits.matrix(), std::vector<int>{0, 1}), Error);
+}
+
+TEST_CASE("matmul: no rows, no work") {
+    Tensor a({0, 3}), b({3, 5}), c({0, 5});
+    CHECK_NOTHROW(matmul(a.matrix(), b.matrix(), c.matrix()));
+    CHECK_NOTHROW(matmul_serial(a.matrix(), b.matrix(), c.matrix()));
 }

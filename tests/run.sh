@@ -3,6 +3,7 @@
 # what failed or was skipped, and closes with "N passed, N failed" over test cases and lines.
 # Usage: tests/run.sh CHAPTER...   (`make test` builds first and passes the chapters)
 log=out/test
+rm -rf "$log"
 mkdir -p "$log"
 status=0
 

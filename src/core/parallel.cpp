@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -60,8 +61,14 @@ public:
     void resize(int n_thread) {
         stop_workers();
         stopping_ = false;
-        for (int i = 1; i < n_thread; ++i) {
-            workers_.emplace_back([this, seen = generation_] { serve(seen); });
+        try {
+            for (int i = 1; i < n_thread; ++i) {
+                workers_.emplace_back([this, seen = generation_] { serve(seen); });
+            }
+        } catch (const std::system_error&) {
+            stop_workers();
+            fail(format("the system gives no %d threads", n_thread), "parallel",
+                 "set VIMACH_THREADS to a smaller number");
         }
     }
 

@@ -37,6 +37,7 @@ Extents choose_tile(const Extents& whole) {
     };
     while (count() < 4 && tile.m * tile.n * tile.k > 4'000'000) {
         int64_t& longer = tile.m >= tile.n ? tile.m : tile.n;
+        if (longer <= 64) break;  // a long inner extent alone is not cut
         longer = (longer / 2 + 15) / 16 * 16;
     }
     return tile;
@@ -62,8 +63,9 @@ void call_blas(ConstMatrixView a, ConstMatrixView b, MatrixView c, const Extents
 
 void matmul(ConstMatrixView a, ConstMatrixView b, MatrixView c, const MatmulOptions& options,
             const TileWork& finish) {
-    Extents whole = check_shapes(a, b, c, options), tile = choose_tile(whole);
+    Extents whole = check_shapes(a, b, c, options);
     if (whole.m == 0 || whole.n == 0) return;
+    Extents tile = choose_tile(whole);
 
     int64_t n_across = (whole.n + tile.n - 1) / tile.n;
     int64_t n_down = (whole.m + tile.m - 1) / tile.m;

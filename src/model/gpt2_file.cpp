@@ -108,7 +108,12 @@ public:
     Tensor read(const Parameter& parameter) const {
         const TensorEntry& found = entry(parameter.name, parameter.shape.size());
         if (found.shape != parameter.shape) refuse_shape(parameter.name, found.shape);
-        return reader_.read(found);
+        Tensor tensor = reader_.read(found);
+        auto is_finite = [](Real value) { return std::isfinite(value); };
+        if (!std::ranges::all_of(tensor.data, is_finite)) {
+            refuse(parameter.name + " holds a value that is no finite number");
+        }
+        return tensor;
     }
 
     int64_t n_head(int64_t d_model) const {

@@ -10,7 +10,8 @@
 namespace vimach {
 
 /// Reads FOLDER/model.safetensors. The extents follow from the shapes; the number of heads from
-/// the metadata "n_head", else d_model / 64. Missing, extra or misshapen tensors are an Error;
+/// the metadata "n_head", else d_model / 64. Missing, extra or misshapen tensors and values
+/// that are not finite are an Error;
 /// causal-mask buffers are skipped.
 Gpt2 load_gpt2(const std::string& folder);
 

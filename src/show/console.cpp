@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 
 #include "core/ensure.h"
@@ -46,6 +47,12 @@ void print_version(const ChapterInfo& info) {
 
 [[noreturn]] void fail_usage(const std::string& what, const std::string& name) {
     throw UsageError(what, "command line", "see build/" + name + " --help");
+}
+
+/// A full disk shows only when the last characters are written.
+void finish_output() {
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+    fail("cannot write", "standard output", "free some space");
 }
 
 int report_failure(const char* text, int status) {
@@ -107,6 +114,7 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(
         } else {
             chapter(options);
         }
+        finish_output();
     } catch (const UsageError& error) {
         return report_failure(error.what(), 2);
     } catch (const std::bad_alloc&) {
@@ -115,15 +123,20 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(
         return report_failure(error.what(), 1);
     }
 
-    // A full disk or closed pipe shows only now.
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-        return report_failure("cannot write (standard output): free some space", 1);
-    }
     return 0;
 }
 
 std::string output_folder(const Options& options, const ChapterInfo& info) {
-    return options.text("--out", "out/" + std::string(info.name).substr(0, 2));
+    std::string folder = options.text("--out", "out/" + std::string(info.name).substr(0, 2));
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (!error && std::filesystem::is_directory(folder, error)) return folder;
+    fail("cannot create the folder", folder, "choose another with --out");
+}
+
+void announce_report(const std::string& folder) {
+    finish_output();
+    std::fprintf(stderr, "report: %s/report.html\n", folder.c_str());
 }
 
 }  // namespace vimach

@@ -44,7 +44,11 @@ private:
 /// program's exit status.
 int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&));
 
-/// The folder that a chapter writes to: --out, else out/NN of the chapter's name.
+/// The folder that a chapter writes to: --out, else out/NN of the chapter's name. Called before
+/// the work: throws if it cannot be created.
 std::string output_folder(const Options& options, const ChapterInfo& info);
+
+/// Says on standard error where the report is, once all results have reached standard output.
+void announce_report(const std::string& folder);
 
 }  // namespace vimach
