@@ -62,7 +62,9 @@ sub answer {
     my ($words, $rest) = $path =~ m{^/([^/]*)/(.*)};
     my %mode = map { $_ => 1 } split /\+/, $words // 'none';
     for (keys %mode) { die "unknown mode $_" unless $modes{$_} }
-    my $is_pointer = $rest =~ m{/raw/};
+    my ($kind) = $rest =~ m{^openai-community/gpt2(?:-large)?/(\w+)/\w{40}/model\.safetensors$};
+    die "unexpected path $path" unless ($kind // '') =~ /^(raw|resolve)$/;
+    my $is_pointer = $kind eq 'raw';
     my ($error) = grep { /^\d+$/ } keys %mode;
 
     if ($mode{silent}) {

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/files.h"
@@ -209,7 +210,8 @@ void with_each(const std::function<void(Place&)>& body) {
         Place place(downloader);
         body(place);
     }
-    if (!found) std::printf("SKIPPED: fetch tests need curl or wget\n");
+    const char* missing = installed("perl") ? "curl or wget" : "perl";
+    if (!found) std::printf("SKIPPED: fetch tests need %s\n", missing);
 }
 
 }  // namespace
@@ -368,6 +370,12 @@ TEST_CASE("fetch: wrong arguments, a folder that cannot be written, and missing 
         std::filesystem::create_directory_symlink("/proc", folder);
         place.check_refused("ok", "check its permissions");
         CHECK(place.requests() == "");
+
+        std::filesystem::remove(folder);
+        std::filesystem::create_directories(place.final());
+        CHECK(place.run("ok", "$F gpt2-large").err.starts_with("error: cannot rename"));
+        CHECK(place.part_size() == file_size);
+        std::filesystem::remove(place.final());
 
         place.check_refused("ok", "neither curl nor wget is installed",
                             "rm -f bin/curl bin/wget; $F gpt2-large");

@@ -44,13 +44,14 @@ double product_error(int64_t m, int64_t n, int64_t k, const MatmulOptions& optio
     double worst = 0;
     for (int64_t i = 0; i < m; ++i) {
         for (int64_t j = 0; j < n; ++j) {
-            double sum = 0;
+            long double sum = 0;  // the reference must not round like the tested code
             for (int64_t l = 0; l < k; ++l) {
                 double left = options.transpose_a ? a.data[l * m + i] : a.data[i * k + l];
                 double right = options.transpose_b ? b.data[j * k + l] : b.data[l * n + j];
-                sum += left * right;
+                sum += static_cast<long double>(left) * right;
             }
-            double expected = options.alpha * sum + (options.accumulate ? before.row(i)[j] : 0);
+            auto expected = static_cast<double>(options.alpha * sum +
+                                                (options.accumulate ? before.row(i)[j] : 0));
             worst = std::max(worst, std::abs(c.row(i)[j] - expected));
         }
     }

@@ -3,7 +3,7 @@
 # Usage: weights/fetch.sh gpt2|gpt2-large
 # An interrupted download is resumed. Size and SHA-256 are checked before the file gets its final
 # name, so that a file of that name is always whole. A second run at the same time is refused.
-# VIMACH_HUB overrides the server's address, VIMACH_STALL for how many seconds it may send nothing.
+# VIMACH_HUB overrides the server's address, VIMACH_STALL its longest silence in seconds (30).
 set -u
 hub=${VIMACH_HUB:-https://huggingface.co}
 stall=${VIMACH_STALL:-30}
@@ -135,13 +135,13 @@ while [ "$have" -lt "$size" ] && [ "$have" -gt "$before" ]; do
     have=$(byte_count "$part")
     case $trouble in stalled | broken) ;; *) break ;; esac
 done
-[ -z "$trouble" ] || [ "$have" -ge "$size" ] || fail_download "after $have of $size bytes"
+[ -z "$trouble" ] || fail_download "after $have of $size bytes"
 
 if ! is_whole "$part"; then
     rm -f "$part"
     fail "what $hub sent is not the published file (its size or SHA-256 differs): removed; $again"
 fi
 # To the disk before the name, so that a power failure leaves no half file under it either.
-{ sync "$part" && mv -f "$part" "$final"; } ||
-    fail "cannot rename $part to $final: check the permissions of $folder"
+{ sync "$part" && mv -fT "$part" "$final"; } 2>/dev/null ||
+    fail "cannot rename $part to $final: move away what stands there, then $again"
 echo "$final: $size bytes, SHA-256 $hash"
