@@ -61,13 +61,15 @@ std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& t
     size_t line = 1;
     for (size_t at = 0; at < text.size(); ++line) {
         size_t end = std::min(text.find('\n', at), text.size());
-        Sentence s = {tokenizer.encode(std::string_view(text).substr(at, end - at)), 0, true};
+        std::string place = path + format(", line %zu", line);
+        std::string_view words = std::string_view(text).substr(at, end - at);
+        Sentence s = {tokenizer.encode(words, {.source = place}), 0, true};
         at = end + 1;
         auto is_wanted = [&](int id) { return std::ranges::find(wanted, id) != wanted.end(); };
         auto n_found = std::ranges::count_if(s.ids, is_wanted);
         if (n_found != 1) {
             fail(format("a sentence has '%s' %ld times, not once", pronouns.c_str(), n_found),
-                 path + format(", line %zu", line), "give every sentence the pronoun once");
+                 place, "give every sentence the pronoun once");
         }
         s.pronoun = std::ranges::find_if(s.ids, is_wanted) - s.ids.begin();
         s.is_him = s.ids[s.pronoun] == him;

@@ -98,11 +98,16 @@ public:
         refuse("is no GPT-2: " + name + " has the shape " + shape_text(shape));
     }
 
-    bool has_block(int64_t layer) const {
-        std::string begin = prefix_ + format("h.%ld.", layer);
-        return std::ranges::any_of(reader_.header().tensors, [&](const TensorEntry& entry) {
-            return entry.name.starts_with(begin);
-        });
+    /// How many N from 0 on stand in names h.N.*.
+    int64_t n_block() const {
+        std::unordered_set<std::string> blocks;
+        for (const TensorEntry& found : reader_.header().tensors) {
+            std::string name = found.name.substr(std::min(prefix_.size(), found.name.size()));
+            if (name.starts_with("h.")) blocks.insert(name.substr(0, name.find('.', 2)));
+        }
+        int64_t n = 0;
+        while (blocks.contains(format("h.%ld", n))) ++n;
+        return n;
     }
 
     Tensor read(const Parameter& parameter) const {
@@ -169,8 +174,9 @@ Gpt2 load_gpt2(const std::string& folder) {
     if (c.d_vocab < 1 || c.d_model < 1 || c.n_ctx < 1 || c.d_mlp < 1) {
         source.refuse("is no GPT-2: it has an empty tensor");
     }
+    if (c.n_ctx < 2) source.refuse("has a context of one token, so it predicts nothing");
     c.n_head = source.n_head(c.d_model);
-    while (source.has_block(c.n_layer)) ++c.n_layer;
+    c.n_layer = source.n_block();
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
 
