@@ -316,19 +316,19 @@ void chapter(const Options& options) {
                 axis_cosine(forward, 1), axis_cosine(forward, 2));
 
     // 12. Answer the question, claim by claim.
-    Table claims = claims_table(judge(f, settings.criteria), model.source);
-    Table verdicts = {.header = {"claim", "measured", "control", "verdict"}};
-    for (const auto& row : claims.rows) add_row(verdicts, {row[0], row[3], row[4], row[5]});
+    std::vector<Claim> claims = judge(f, settings.criteria);
     std::printf("\n");
-    print(verdicts);
-    write_claims(folder, claims, left_out);
+    print(verdict_table(claims));
+    write_claims(folder, claims, model.source, left_out);
 
     // 13. Draw the page.
     Report report("Chapter 5: him and her", describe(model));
     report.paragraph(format(
         "Preset %s, blocks.%ld.mlp_pre at the pronoun, %ld pairs of sentences.%s", preset.c_str(),
         layer, n_pair, options.has("--quick") ? " Quick run: smaller counts." : ""));
-    report.table("Claims", claims, "Measured and control with 95 % intervals.");
+    report.heading("What the document claims, and what this run says");
+    report.claims(claims);
+    report.heading("What was measured");
     draw_spectra(report, fit);
     report.table("What sets the eigenvalue?", sweep,
                  "Where the last column stays the same, the shrinkage set it.");
