@@ -208,12 +208,13 @@ TEST_CASE("ged: samples of unequal size weigh alike, and the two directions are 
 }
 
 TEST_CASE("chapter 5: pairs left out teach nothing, and swaps do not see the means") {
-    // With more dimensions than pairs, whoever has seen the pairs separates their noise perfectly.
+    // With more dimensions than pairs, whoever has seen a pair separates its noise; whoever has not
+    // is a little worse than chance, because the rest of a sample lies opposite to what it lacks.
     Rng rng(13);
     Pairs noise = {random_matrix(22, 60, rng), random_matrix(22, 60, rng), singles(22)};
     HeldOut held_out = hold_out(noise, {}, 11, 1);
     for (const HeldOut::Scores& s : {held_out.ged, held_out.means, held_out.logistic}) {
-        CHECK(auc(s.him, s.her) < 0.75);
+        CHECK(auc(s.him, s.her) < 0.55);
         CHECK(auc(s.him, s.her) > 0.25);
     }
 
