@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
+#include "core/files.h"
 #include "lens/decorrelation.h"
 #include "support.h"
 
@@ -22,6 +24,7 @@ Tensor random_rows(int64_t n_row, int64_t cols, uint64_t seed) {
     return x;
 }
 
+#ifdef VIMACH_DOUBLE
 double loss_of(const Sae& sae, const Tensor& x) {
     return total_loss(sae.config, sae_forward_backward(sae, x.matrix()).losses);
 }
@@ -58,6 +61,45 @@ double gradient_gap(Sae sae, Tensor Sae::*member, const Tensor& grad, const Tens
     }
     CHECK(n_checked * 2 > static_cast<int64_t>(tensor.data.size()));
     return scale > 0 ? worst / scale : worst;
+}
+#endif
+
+void read_numbers(std::istream& in, Tensor& to) {
+    for (Real& value : to.data) in >> value;
+    REQUIRE(in.good());
+}
+
+/// The weights that a config has, in the order of the fixture.
+std::vector<Tensor*> weights_of(const SaeConfig& c, Tensor& W_enc, Tensor& b_enc, Tensor& W_dec,
+                                Tensor& b_dec) {
+    std::vector<Tensor*> list;
+    if (!c.tied) list.push_back(&W_enc);
+    if (c.bias) list.push_back(&b_enc);
+    list.push_back(&W_dec);
+    if (c.bias) list.push_back(&b_dec);
+    return list;
+}
+
+std::vector<Tensor*> weights_of(Sae& sae) {
+    return weights_of(sae.config, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec);
+}
+
+double largest_gap(const Tensor& a, const Tensor& b) {
+    REQUIRE(a.shape == b.shape);
+    double worst = 0;
+    for (size_t i = 0; i < a.data.size(); ++i) {
+        worst = std::max(worst, std::abs(double{a.data[i]} - double{b.data[i]}));
+    }
+    return worst;
+}
+
+/// Reads tensors in the shape of some others and checks that they agree.
+void check_next(std::istream& in, const std::vector<Tensor*>& ours, double tolerance) {
+    for (Tensor* tensor : ours) {
+        Tensor theirs(tensor->shape);
+        read_numbers(in, theirs);
+        CHECK(largest_gap(*tensor, theirs) < tolerance);
+    }
 }
 
 }  // namespace
@@ -97,3 +139,57 @@ TEST_CASE("sae: every gradient agrees with central differences, in every combina
     CHECK(n_combination == 192);
 }
 #endif
+
+TEST_CASE("sae: losses, gradients, one and twenty steps of Adam agree with PyTorch") {
+    // Adam divides by the gradient's size, so float errors of tiny gradients grow to the size of
+    // the step; in float the weights are compared to a tenth of one step after 1, two after 20.
+    const bool is_double = sizeof(Real) == 8;
+    std::istringstream in(read_text(find_in_project("tests/fixtures/sae_torch.txt")));
+    int n_case = 0;
+    in >> n_case;
+    REQUIRE(n_case == 5);
+    for (int i = 0; i < n_case; ++i) {
+        CAPTURE(i);
+        SaeConfig c;
+        int64_t n_row = 0;
+        int gelu = 0;
+        SaeAdam adam;
+        in >> c.d_in >> c.n_latent >> n_row >> c.tied >> c.bias >> gelu >> c.top_k >> c.keep_ties;
+        in >> c.l1 >> c.decorrelation >> adam.settings.learning_rate;
+        c.activation = gelu != 0 ? Activation::gelu : Activation::relu;
+        Rng rng(1);
+        Sae sae = random_sae(c, rng);
+        Tensor x({n_row, c.d_in});
+        read_numbers(in, x);
+        for (Tensor* weight : weights_of(sae)) read_numbers(in, *weight);
+
+        SaeStep step = sae_forward_backward(sae, x.matrix());
+        double mse = 0, l1 = 0, together = 0;
+        in >> mse >> l1 >> together;
+        double close = is_double ? 1e-13 : 2e-6;
+        CHECK(std::abs(step.losses.mse - mse) < close);
+        CHECK(std::abs(step.losses.l1 - l1) < close);
+        if (c.decorrelation > 0) CHECK(std::abs(step.losses.decorrelation - together) < close);
+        SaeGradients& g = step.grad;
+        check_next(in, weights_of(c, g.W_enc, g.b_enc, g.W_dec, g.b_dec), close);
+
+        double rate = adam.settings.learning_rate;
+        adam_step(sae, step.grad, adam);
+        check_next(in, weights_of(sae), is_double ? 1e-12 : 0.1 * rate);
+        for (int n = 2; n <= 20; ++n) sae_train_step(sae, x.matrix(), adam);
+        check_next(in, weights_of(sae), is_double ? 1e-11 : 2 * rate);
+    }
+}
+
+TEST_CASE("sae: the two forms of the decorrelation are one") {
+    for (int64_t n_latent : {3, 12, 40}) {
+        Tensor z = random_rows(12, n_latent, 7);
+        Decorrelation a = decorrelation_by_covariance(z), b = decorrelation_by_gram(z);
+        double close = sizeof(Real) == 8 ? 1e-12 : 2e-4;
+        CHECK(std::abs(a.value - b.value) < close * a.value);
+        CHECK(largest_gap(a.grad_latents, b.grad_latents) < close * 10);
+        CHECK(a.value > 0);
+    }
+    Tensor one_row({1, 4});
+    test::check_contains(test::error_of([&] { decorrelation(one_row); }), "two rows or more");
+}
