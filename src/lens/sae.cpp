@@ -1,5 +1,6 @@
-// Sparse autoencoders with dense products; see lens/sae.h.
-// Notation: a block is a range of rows; sums over rows are added in the order of the blocks.
+// A batch through an SAE and back, the optimiser's step, and what a trained SAE does; see
+// lens/sae.h. Rows go in blocks of equal size that follows from the shapes; sums over rows are
+// added in the order of the blocks.
 #include "lens/sae.h"
 
 #include <algorithm>
@@ -8,267 +9,204 @@
 #include "core/ensure.h"
 #include "core/parallel.h"
 #include "lens/decorrelation.h"
-#include "math/blas.h"
-#include "math/vector_ops.h"
+#include "lens/sae_sparse.h"
 
 namespace vimach {
 
 namespace {
 
 constexpr int64_t row_grain = 64;             // rows of elementwise work given to a thread
-constexpr int64_t block_entries = 2'097'152;  // latents in memory at a time, about
-constexpr const char* where = "sae";
+constexpr int64_t block_entries = 2'097'152;  // latents of all rows in memory at a time, about
 
-// --- shapes -------------------------------------------------------------------------------------
-
-void check_config(const SaeConfig& c) {
-    ensure(c.d_in >= 1 && c.n_latent >= 1, "needs inputs and latents", where, "pass 1 or more");
-    if (c.top_k < 0 || c.top_k > c.n_latent) {
-        fail(format("cannot keep %ld of %ld latents", c.top_k, c.n_latent), where,
-             "choose k from 1 to the number of latents");
-    }
-    ensure(c.l1 >= 0 && c.decorrelation >= 0, "a weight of the loss is negative", where,
-           "use 0 or more");
+void check_batch(const Sae& sae, ConstMatrixView x) {
+    check_sae(sae);
+    if (x.cols == sae.config.d_in && x.rows >= 1) return;
+    fail(format("the rows are [%ld, %ld], the SAE reads [n_row, %ld]", x.rows, x.cols,
+                sae.config.d_in),
+         "sae", "pass one row or more, as wide as the SAE's input");
 }
 
-void check_shapes(const Sae& sae, int64_t cols) {
-    const SaeConfig& c = sae.config;
-    check_config(c);
-    ensure(cols == c.d_in, "the rows are not as wide as the SAE's input", where,
-           "pass rows of d_in numbers");
-    require_shape(sae.W_dec, {c.n_latent, c.d_in}, "sae: W_dec");
-    if (!c.tied) require_shape(sae.W_enc, {c.d_in, c.n_latent}, "sae: W_enc");
-    if (!c.bias) return;
-    require_shape(sae.b_enc, {c.n_latent}, "sae: b_enc");
-    require_shape(sae.b_dec, {c.d_in}, "sae: b_dec");
-}
-
-/// Zeros in the shape of a weight; nothing where the weight is not there.
-Tensor zeros_like(const Tensor& weight) {
-    return weight.size() > 0 ? Tensor(weight.shape) : Tensor();
-}
-
-/// How many rows are worked off at a time: equal blocks of at most block_entries latents.
+/// Rows worked off at a time: blocks of equal size, at most block_entries latents in each.
 int64_t block_rows(int64_t n_row, int64_t n_latent) {
     int64_t most = std::max<int64_t>(block_entries / n_latent, 1);
-    int64_t n_block = std::max<int64_t>((n_row + most - 1) / most, 1);
-    return std::max<int64_t>((n_row + n_block - 1) / n_block, 1);
+    int64_t n_block = (n_row + most - 1) / most;
+    return (n_row + n_block - 1) / n_block;
 }
 
-// --- elementwise pieces -------------------------------------------------------------------------
-
-void add_bias(MatrixView y, const Tensor& bias) {
-    for (int64_t i = 0; i < y.rows && bias.size() > 0; ++i) {
-        Real* out = y.data + i * y.stride;
-        for (int64_t j = 0; j < y.cols; ++j) out[j] += bias.data[j];
+void for_each_block(const Sae& sae, ConstMatrixView x,
+                    const std::function<void(ConstMatrixView rows, int64_t first)>& work) {
+    int64_t n = block_rows(x.rows, sae.config.n_latent);
+    for (int64_t first = 0; first < x.rows; first += n) {
+        work(row_range(x, first, std::min(n, x.rows - first)), first);
     }
 }
 
-/// grad_b[j] += sum of column j.
-void add_column_sums(ConstMatrixView x, Tensor& grad_b) {
-    if (grad_b.size() == 0) return;
-    for (int64_t i = 0; i < x.rows; ++i) {
-        const Real* row = x.data + i * x.stride;
-        for (int64_t j = 0; j < x.cols; ++j) grad_b.data[j] += row[j];
+// --- sums over rows -----------------------------------------------------------------------------
+
+struct RowSums {
+    double squares = 0, sizes = 0, live = 0;
+};
+
+/// Sums of squares, of absolute values and of numbers that are not 0; in double, row by row.
+RowSums sum_rows(ConstMatrixView m) {
+    std::vector<RowSums> rows(static_cast<size_t>(m.rows));
+    parallel_ranges(m.rows, row_grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const Real* row = m.data + i * m.stride;
+            for (int64_t j = 0; j < m.cols; ++j) {
+                rows[i].squares += double{row[j]} * double{row[j]};
+                rows[i].sizes += std::abs(double{row[j]});
+                rows[i].live += row[j] != 0 ? 1 : 0;
+            }
+        }
+    });
+    RowSums total;
+    for (const RowSums& row : rows) {
+        total.squares += row.squares;
+        total.sizes += row.sizes;
+        total.live += row.live;
     }
+    return total;
 }
 
-/// act(pre), element by element.
-void activate(Activation activation, int64_t count, const Real* pre, Real* out) {
-    if (activation == Activation::relu) {
-        for (int64_t j = 0; j < count; ++j) out[j] = pre[j] > 0 ? pre[j] : 0;
-    } else {
-        for (int64_t j = 0; j < count; ++j) out[j] = pre[j] * vector_normal(pre[j]).cdf;
-    }
-}
-
-/// grad *= act'(pre), and 0 where the sparsity rule took the latent out.
-/// Undoes: latents = keep * act(pre).
-void activate_backward(const SaeConfig& c, int64_t count, const Real* pre, const Real* latents,
-                       Real* grad) {
-    if (c.activation == Activation::relu) {
-        for (int64_t j = 0; j < count; ++j) grad[j] = latents[j] > 0 ? grad[j] : 0;
-        return;
-    }
-    for (int64_t j = 0; j < count; ++j) {
-        Normal at = vector_normal(pre[j]);
-        grad[j] *= at.cdf + pre[j] * at.density;
-    }
-    if (c.top_k == 0) return;
-    for (int64_t j = 0; j < count; ++j) grad[j] = latents[j] != 0 ? grad[j] : 0;
-}
-
-/// Sets to 0 all but the k largest of a row.
-void keep_top_k(const SaeConfig& c, Real* row) {
-    if (c.top_k == 0 || c.top_k == c.n_latent) return;
-    std::vector<Real> sorted(row, row + c.n_latent);
-    std::nth_element(sorted.begin(), sorted.begin() + (c.top_k - 1), sorted.end(),
-                     [](Real a, Real b) { return a > b; });
-    Real kth = sorted[c.top_k - 1];
-    int64_t room = c.top_k - std::count_if(row, row + c.n_latent, [&](Real v) { return v > kth; });
-    if (c.keep_ties) room = c.n_latent;
-    for (int64_t j = 0; j < c.n_latent; ++j) {
-        bool kept = row[j] > kth || (row[j] == kth && room-- > 0);
-        row[j] = kept ? row[j] : 0;
-    }
-}
-
-// --- forward, one block -------------------------------------------------------------------------
-
-/// What the forward pass of a block of rows leaves behind.
+/// What the forward pass of a block leaves behind. Where the activation is relu, the latents tell
+/// all that the backward pass needs, and pre_acts has no memory of its own.
 struct Forward {
     Tensor pre_acts, latents;  ///< [n_row, n_latent]
     Tensor error;              ///< recon - x, [n_row, d_in]
+
+    ConstMatrixView pre() const { return (pre_acts.size() > 0 ? pre_acts : latents).matrix(); }
 };
 
-/// pre_acts = x W_enc + b_enc;  latents = keep * act(pre_acts).
-void encode_rows(const Sae& sae, ConstMatrixView x, MatrixView pre_acts, MatrixView latents) {
-    const SaeConfig& c = sae.config;
-    matmul(x, c.tied ? sae.W_dec.matrix() : sae.W_enc.matrix(), pre_acts, {.transpose_b = c.tied});
-    parallel_ranges(x.rows, row_grain, [&](int64_t begin, int64_t end) {
-        add_bias(row_range(pre_acts, begin, end - begin), sae.b_enc);
-        for (int64_t i = begin; i < end; ++i) {
-            Real* out = latents.data + i * latents.stride;
-            activate(c.activation, c.n_latent, pre_acts.data + i * pre_acts.stride, out);
-            keep_top_k(c, out);
-        }
-    });
-}
-
-/// recon = latents W_dec + b_dec.
-void decode_rows(const Sae& sae, ConstMatrixView latents, MatrixView recon) {
-    matmul(latents, sae.W_dec.matrix(), recon);
-    add_bias(recon, sae.b_dec);
-}
-
-/// Sum of f(row) over rows, in double, in their order.
-double sum_rows(ConstMatrixView x, double (*f)(const Real*, int64_t)) {
-    std::vector<double> sums(static_cast<size_t>(x.rows));
-    parallel_ranges(x.rows, row_grain, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) sums[i] = f(x.data + i * x.stride, x.cols);
-    });
-    double total = 0;
-    for (double value : sums) total += value;
-    return total;
-}
-
-double row_squares(const Real* row, int64_t n) {
-    double total = 0;
-    for (int64_t j = 0; j < n; ++j) total += double{row[j]} * row[j];
-    return total;
-}
-
-double row_size(const Real* row, int64_t n) {
-    double total = 0;
-    for (int64_t j = 0; j < n; ++j) total += std::abs(double{row[j]});
-    return total;
-}
-
-double row_live(const Real* row, int64_t n) {
-    return static_cast<double>(n - std::count(row, row + n, Real(0)));
-}
-
-Forward forward(const Sae& sae, ConstMatrixView x) {
-    Forward f = {Tensor({x.rows, sae.config.n_latent}), Tensor({x.rows, sae.config.n_latent}),
-                 Tensor({x.rows, x.cols})};
-    encode_rows(sae, x, f.pre_acts.matrix(), f.latents.matrix());
-    decode_rows(sae, f.latents.matrix(), f.error.matrix());
-    for (int64_t i = 0; i < x.rows; ++i) {
-        for (int64_t j = 0; j < x.cols; ++j) {
-            f.error.data[i * x.cols + j] -= x.data[i * x.stride + j];
-        }
-    }
+Forward encode_block(const Sae& sae, ConstMatrixView x) {
+    Forward f = {Tensor(), Tensor({x.rows, sae.config.n_latent}), Tensor()};
+    if (sae.config.activation == Activation::gelu) f.pre_acts = Tensor(f.latents.shape);
+    bool apart = f.pre_acts.size() > 0;
+    encode_rows(sae, x, (apart ? f.pre_acts : f.latents).matrix(), f.latents.matrix());
     return f;
 }
 
-// --- backward, one block ------------------------------------------------------------------------
+void decode_block(const Sae& sae, ConstMatrixView x, Forward& f) {
+    f.error = Tensor({x.rows, x.cols});
+    decode_rows(sae, f.latents.matrix(), f.error.matrix());
+    subtract(f.error.matrix(), x);
+}
 
-/// What is the same for every block of a batch.
-struct Batch {
-    int64_t n_row;
-    const Tensor* grad_decorrelation;  ///< [n_row, n_latent] or null
-};
+// --- one batch ----------------------------------------------------------------------------------
 
-/// Adds a block's share of all gradients. Undoes forward(), line by line from its end.
-void backward(const Sae& sae, ConstMatrixView x, int64_t first, const Batch& batch, Forward& f,
-              SaeGradients& grad) {
-    const SaeConfig& c = sae.config;
-
-    // Undo mse = mean (recon - x)^2.
-    auto n_number = static_cast<double>(batch.n_row * c.d_in);
-    for (Real& value : f.error.data) value *= static_cast<Real>(2 / n_number);
-    const Tensor& grad_recon = f.error;
-
-    // Undo recon = latents W_dec + b_dec.
-    matmul(f.latents.matrix(), grad_recon.matrix(), grad.W_dec.matrix(),
-           {.transpose_a = true, .accumulate = true});
-    add_column_sums(grad_recon.matrix(), grad.b_dec);
-    Tensor grad_latents({x.rows, c.n_latent});
-    matmul(grad_recon.matrix(), sae.W_dec.matrix(), grad_latents.matrix(), {.transpose_b = true});
-
-    // Undo the penalties, then latents = keep * act(pre_acts).
-    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(batch.n_row * c.n_latent));
-    parallel_ranges(x.rows, row_grain, [&](int64_t begin, int64_t end) {
+/// The gradient of the penalties with respect to a block's latents, [n_row, n_latent].
+Tensor penalty_gradient(const SaeConfig& c, const Forward& f, int64_t n_row, int64_t first,
+                        const Decorrelation& together) {
+    Tensor grad(f.latents.shape);
+    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(n_row * c.n_latent));
+    Real weight = static_cast<Real>(c.decorrelation);
+    parallel_ranges(grad.rows(), row_grain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-            Real* g = grad_latents.row(i).data();
-            const Real* z = f.latents.row(i).data();
-            for (int64_t j = 0; j < c.n_latent; ++j) g[j] += z[j] > 0 ? l1 : z[j] < 0 ? -l1 : 0;
-            if (batch.grad_decorrelation != nullptr) {
-                const Real* extra = batch.grad_decorrelation->row(first + i).data();
-                Real weight = static_cast<Real>(c.decorrelation);
-                for (int64_t j = 0; j < c.n_latent; ++j) g[j] += weight * extra[j];
-            }
-            activate_backward(c, c.n_latent, f.pre_acts.row(i).data(), z, g);
+            const Real* z = f.latents.data.data() + i * c.n_latent;
+            Real* g = grad.data.data() + i * c.n_latent;
+            for (int64_t j = 0; j < c.n_latent; ++j) g[j] = z[j] > 0 ? l1 : z[j] < 0 ? -l1 : 0;
+            if (c.decorrelation == 0) continue;
+            const Real* extra = together.grad_latents.data.data() + (first + i) * c.n_latent;
+            for (int64_t j = 0; j < c.n_latent; ++j) g[j] += weight * extra[j];
         }
     });
-    const Tensor& grad_pre = grad_latents;
+    return grad;
+}
 
-    // Undo pre_acts = x W_enc + b_enc. A tied weight gets this on top of what it got as decoder.
-    if (c.tied) {
-        matmul(grad_pre.matrix(), x, grad.W_dec.matrix(),
-               {.transpose_a = true, .accumulate = true});
-    } else {
-        matmul(x, grad_pre.matrix(), grad.W_enc.matrix(),
-               {.transpose_a = true, .accumulate = true});
+/// Everything after the encoder, on lists of live latents.
+void step_on_lists(const Sae& sae, ConstMatrixView x, const RowLists& lists, SaeStep& step,
+                   const PieceWork& decoder, const PieceWork& encoder) {
+    // Decode, and take the gradient of mse = mean (recon - x)^2.
+    const SaeConfig& c = sae.config;
+    Tensor error({x.rows, x.cols});
+    decode_lists(lists, sae.W_dec, sae.b_dec, error.matrix());
+    subtract(error.matrix(), x);
+    step.losses.mse = sum_rows(error.matrix()).squares;
+    auto n_number = static_cast<double>(x.rows * x.cols);
+    scale(error.matrix(), static_cast<Real>(2 / n_number));
+    add_column_sums(error.matrix(), step.grad.b_dec);
+
+    // Go back to the latents, then to the weights.
+    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(x.rows * c.n_latent));
+    LatentLists back = latent_gradients(lists, sae.W_dec, error.matrix(), l1);
+    for (int64_t j = 0; j < c.n_latent && c.bias; ++j) {
+        for (int64_t e = back.begin[j]; e < back.begin[j + 1]; ++e) {
+            step.grad.b_enc.data[j] += back.grad[e];
+        }
     }
-    add_column_sums(grad_pre.matrix(), grad.b_enc);
+    weight_gradients(back, x, error.matrix(), decoder, c.tied ? PieceWork{} : encoder);
+}
+
+/// Losses and gradients. Where latents are sparse, the gradients of W_dec and W_enc are handed to
+/// `decoder` and `encoder` piece by piece; else they are in `step`. Returns whether they were.
+bool run_batch(const Sae& sae, ConstMatrixView x, SaeStep& step, const PieceWork& decoder,
+               const PieceWork& encoder) {
+    const SaeConfig& c = sae.config;
+    check_batch(sae, x);
+    if (c.bias) step.grad.b_enc = Tensor(sae.b_enc.shape);
+    if (c.bias) step.grad.b_dec = Tensor(sae.b_dec.shape);
+
+    // Decorrelation looks at all rows together, so it comes first.
+    Decorrelation together;
+    if (c.decorrelation > 0) together = decorrelation(encode(sae, x));
+    step.losses.decorrelation = together.value;
+
+    // Encode block by block; the first one tells whether lists or products serve the batch.
+    RowLists lists = {.n_latent = c.n_latent};
+    bool sparse = false;
+    auto n_latent = static_cast<double>(x.rows * c.n_latent);
+    auto n_number = static_cast<double>(x.rows * c.d_in);
+    for_each_block(sae, x, [&](ConstMatrixView rows, int64_t first) {
+        Forward f = encode_block(sae, rows);
+        RowSums sums = sum_rows(f.latents.matrix());
+        step.losses.l1 += sums.sizes;
+        step.live_share += sums.live;
+        if (first == 0) {
+            double share = sums.live / static_cast<double>(f.latents.size());
+            sparse =
+                c.activation == Activation::relu && c.decorrelation == 0 && share <= c.sparse_below;
+            if (!sparse) step.grad.W_dec = Tensor(sae.W_dec.shape);
+            if (!sparse && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
+        }
+        if (sparse) {
+            append_rows(lists, f.latents.matrix());
+            return;
+        }
+        decode_block(sae, rows, f);
+        step.losses.mse += sum_rows(f.error.matrix()).squares;
+        scale(f.error.matrix(), static_cast<Real>(2 / n_number));
+        Tensor grad_latents = penalty_gradient(c, f, x.rows, first, together);
+        backward_rows(sae, rows, f.pre(), f.latents.matrix(), f.error.matrix(),
+                      grad_latents.matrix(), step.grad);
+    });
+    if (sparse) step_on_lists(sae, x, lists, step, decoder, encoder);
+    step.losses.mse /= n_number;
+    step.losses.l1 /= n_latent;
+    step.live_share /= n_latent;
+    return sparse;
+}
+
+/// The transpose of a piece, in `memory`.
+ConstMatrixView transposed(ConstMatrixView piece, std::vector<Real>& memory) {
+    memory.resize(static_cast<size_t>(piece.rows * piece.cols));
+    for (int64_t i = 0; i < piece.rows; ++i) {
+        const Real* from = piece.data + i * piece.stride;
+        for (int64_t j = 0; j < piece.cols; ++j) memory[j * piece.rows + i] = from[j];
+    }
+    return {memory.data(), piece.cols, piece.rows, piece.rows};
 }
 
 }  // namespace
 
-// --- weights ------------------------------------------------------------------------------------
-
-int64_t SaeConfig::n_parameter() const {
-    return (tied ? 1 : 2) * d_in * n_latent + (bias ? d_in + n_latent : 0);
-}
-
-Sae random_sae(const SaeConfig& config, Rng& rng) {
-    check_config(config);
-    auto draw = [&](std::vector<int64_t> shape, int64_t fan_in) {
-        Tensor t(std::move(shape));
-        double limit = 1 / std::sqrt(static_cast<double>(fan_in));
-        for (Real& value : t.data) value = static_cast<Real>((2 * rng.uniform() - 1) * limit);
-        return t;
-    };
-    Sae sae = {.config = config, .W_enc = {}, .b_enc = {}, .W_dec = {}, .b_dec = {}};
-    if (!config.tied) sae.W_enc = draw({config.d_in, config.n_latent}, config.d_in);
-    if (config.bias) sae.b_enc = draw({config.n_latent}, config.d_in);
-    sae.W_dec = draw({config.n_latent, config.d_in}, config.tied ? config.d_in : config.n_latent);
-    if (config.bias) sae.b_dec = draw({config.d_in}, config.n_latent);
-    return sae;
-}
-
 // --- forward ------------------------------------------------------------------------------------
 
 Tensor encode(const Sae& sae, ConstMatrixView x) {
-    check_shapes(sae, x.cols);
-    Tensor latents({x.rows, sae.config.n_latent});
-    encode_rows(sae, x, latents.matrix(), latents.matrix());
-    return latents;
+    check_batch(sae, x);
+    return encode_block(sae, x).latents;
 }
 
 Tensor decode(const Sae& sae, ConstMatrixView latents) {
-    check_shapes(sae, sae.config.d_in);
+    check_sae(sae);
     require_shape(latents, latents.rows, sae.config.n_latent, "decode: latents");
     Tensor recon({latents.rows, sae.config.d_in});
     decode_rows(sae, latents, recon.matrix());
@@ -282,31 +220,29 @@ double total_loss(const SaeConfig& config, const SaeLosses& losses) {
 // --- one step -----------------------------------------------------------------------------------
 
 SaeStep sae_forward_backward(const Sae& sae, ConstMatrixView x) {
-    const SaeConfig& c = sae.config;
-    check_shapes(sae, x.cols);
-    ensure(x.rows >= 1, "needs a row", "sae_forward_backward", "pass [n_row, d_in]");
-    SaeStep step = {.grad = {zeros_like(sae.W_enc), zeros_like(sae.b_enc), zeros_like(sae.W_dec),
-                             zeros_like(sae.b_dec)}};
-
-    // Decorrelation looks at all rows together, so it comes first.
-    Decorrelation together;
-    if (c.decorrelation > 0) together = decorrelation(encode(sae, x));
-    step.losses.decorrelation = together.value;
-    Batch batch = {x.rows, c.decorrelation > 0 ? &together.grad_latents : nullptr};
-
-    int64_t n_block_row = block_rows(x.rows, c.n_latent);
-    for (int64_t first = 0; first < x.rows; first += n_block_row) {
-        ConstMatrixView rows = row_range(x, first, std::min(n_block_row, x.rows - first));
-        Forward f = forward(sae, rows);
-        step.losses.mse += sum_rows(f.error.matrix(), row_squares);
-        step.losses.l1 += sum_rows(f.latents.matrix(), row_size);
-        step.live_share += sum_rows(f.latents.matrix(), row_live);
-        backward(sae, rows, first, batch, f, step.grad);
+    // Put the pieces of a sparse step into whole gradients; W_enc's come transposed.
+    SaeStep step;
+    auto put = [](Tensor& grad, ConstMatrixView piece, int64_t row, int64_t col) {
+        for (int64_t i = 0; i < piece.rows; ++i) {
+            std::copy_n(piece.data + i * piece.stride, piece.cols, &grad.row(row + i)[col]);
+        }
+    };
+    Tensor W_enc, W_dec;
+    if (sae.config.sparse_below > 0) {
+        W_dec = Tensor(sae.W_dec.shape);
+        if (!sae.config.tied) W_enc = Tensor(sae.W_enc.shape);
     }
-    auto n_latent = static_cast<double>(x.rows * c.n_latent);
-    step.losses.mse /= static_cast<double>(x.rows * c.d_in);
-    step.losses.l1 /= n_latent;
-    step.live_share /= n_latent;
+    auto decoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        put(W_dec, piece, latent, input);
+    };
+    auto encoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        std::vector<Real> memory;
+        put(W_enc, transposed(piece, memory), input, latent);
+    };
+    if (run_batch(sae, x, step, decoder, encoder)) {
+        step.grad.W_dec = std::move(W_dec);
+        step.grad.W_enc = std::move(W_enc);
+    }
     return step;
 }
 
@@ -319,8 +255,34 @@ void adam_step(Sae& sae, const SaeGradients& grad, SaeAdam& adam) {
 }
 
 SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam) {
-    SaeStep step = sae_forward_backward(sae, x);
-    adam_step(sae, step.grad, adam);
+    // Step with every piece of a gradient as soon as it is there.
+    AdamRates rates = adam_rates(adam.settings, adam.n_step + 1);
+    prepare(adam.W_enc, sae.W_enc);
+    prepare(adam.W_dec, sae.W_dec);
+    auto update = [&](Tensor& W, AdamMoments& moments, ConstMatrixView piece, int64_t row,
+                      int64_t col) {
+        for (int64_t i = 0; i < piece.rows; ++i) {
+            int64_t at = (row + i) * W.cols() + col;
+            adam_update(rates, piece.cols, piece.data + i * piece.stride, &W.data[at],
+                        &moments.m.data[at], &moments.v.data[at]);
+        }
+    };
+    auto decoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        update(sae.W_dec, adam.W_dec, piece, latent, input);
+    };
+    auto encoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        std::vector<Real> memory;
+        update(sae.W_enc, adam.W_enc, transposed(piece, memory), input, latent);
+    };
+
+    SaeStep step;
+    if (run_batch(sae, x, step, decoder, encoder)) {
+        ++adam.n_step;
+        adam_step(sae.b_enc, step.grad.b_enc, adam.b_enc, adam.n_step, adam.settings);
+        adam_step(sae.b_dec, step.grad.b_dec, adam.b_dec, adam.n_step, adam.settings);
+    } else {
+        adam_step(sae, step.grad, adam);
+    }
     return {step.losses, step.live_share};
 }
 
@@ -328,34 +290,31 @@ SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam) {
 
 SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
     const SaeConfig& c = sae.config;
-    check_shapes(sae, x.cols);
-    ensure(x.rows >= 1, "needs a row", "summarise", "pass [n_row, d_in]");
+    check_batch(sae, x);
     SaeSummary out = {.losses = {}, .n_row = x.rows};
     out.n_live.resize(static_cast<size_t>(c.n_latent));
     out.mean_latent.resize(static_cast<size_t>(c.n_latent));
 
     // Add up the blocks' latents and errors.
     std::vector<double> mean(static_cast<size_t>(c.d_in));
-    int64_t n_block_row = block_rows(x.rows, c.n_latent);
-    for (int64_t first = 0; first < x.rows; first += n_block_row) {
-        ConstMatrixView rows = row_range(x, first, std::min(n_block_row, x.rows - first));
-        Forward f = forward(sae, rows);
-        out.losses.mse += sum_rows(f.error.matrix(), row_squares);
-        out.losses.l1 += sum_rows(f.latents.matrix(), row_size);
-        out.l0 += sum_rows(f.latents.matrix(), row_live);
+    for_each_block(sae, x, [&](ConstMatrixView rows, int64_t) {
+        Forward f = encode_block(sae, rows);
+        decode_block(sae, rows, f);
+        RowSums sums = sum_rows(f.latents.matrix());
+        out.losses.mse += sum_rows(f.error.matrix()).squares;
+        out.losses.l1 += sums.sizes;
+        out.l0 += sums.live;
         parallel_ranges(c.n_latent, 256, [&](int64_t begin, int64_t end) {
             for (int64_t i = 0; i < rows.rows; ++i) {
-                const Real* z = f.latents.row(i).data();
-                for (int64_t j = begin; j < end; ++j) {
-                    out.n_live[j] += z[j] > 0;
-                    out.mean_latent[j] += z[j];
-                }
+                const Real* z = f.latents.data.data() + i * c.n_latent;
+                for (int64_t j = begin; j < end; ++j) out.n_live[j] += z[j] > 0;
+                for (int64_t j = begin; j < end; ++j) out.mean_latent[j] += z[j];
             }
         });
         for (int64_t i = 0; i < rows.rows; ++i) {
             for (int64_t j = 0; j < c.d_in; ++j) mean[j] += rows.data[i * rows.stride + j];
         }
-    }
+    });
 
     // Set the squared error beside the rows' scatter around their mean.
     double scatter = 0;

@@ -8,39 +8,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/rng.h"
 #include "core/tensor.h"
+#include "lens/sae_dense.h"
+#include "lens/sae_weights.h"
 #include "math/adam.h"
 
 namespace vimach {
-
-enum class Activation { relu, gelu };  ///< gelu is the exact one: v * Phi(v)
-
-struct SaeConfig {
-    int64_t d_in = 0, n_latent = 0;
-    bool tied = false;  ///< W_enc is W_dec transposed
-    bool bias = true;
-    Activation activation = Activation::relu;
-    int64_t top_k = 0;            ///< largest latents kept in every row; 0 keeps all
-    bool keep_ties = false;       ///< keep all that equal the k-th; else the lowest indices
-    double l1 = 0;                ///< weight of mean |latents|
-    double decorrelation = 0;     ///< weight of the squared covariances between latents
-    double sparse_below = 0.125;  ///< share of live latents up to which lists beat products
-
-    int64_t n_parameter() const;
-};
-
-/// The weights. Without biases b_enc and b_dec are empty; tied, W_enc is empty, since W_dec alone
-/// is stored: row j of W_dec is what latent j writes.
-struct Sae {
-    SaeConfig config;
-    Tensor W_enc, b_enc;  ///< [d_in, n_latent], [n_latent]
-    Tensor W_dec, b_dec;  ///< [n_latent, d_in], [d_in]
-};
-
-/// Weights and biases uniform in +-1/sqrt(fan_in), as PyTorch's nn.Linear begins; the one weight
-/// of a tied pair begins as an encoder.
-Sae random_sae(const SaeConfig& config, Rng& rng);
 
 // --- forward ------------------------------------------------------------------------------------
 
@@ -57,11 +30,6 @@ struct SaeLosses {
 double total_loss(const SaeConfig& config, const SaeLosses& losses);
 
 // --- backward -----------------------------------------------------------------------------------
-
-/// Gradients of the weights; empty where the Sae's tensor is.
-struct SaeGradients {
-    Tensor W_enc = {}, b_enc = {}, W_dec = {}, b_dec = {};
-};
 
 struct SaeStep {
     SaeLosses losses = {};
