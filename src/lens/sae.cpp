@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "lens/decorrelation.h"
 #include "lens/sae_sparse.h"
+#include "math/vector_ops.h"
 
 namespace vimach {
 

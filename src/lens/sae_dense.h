@@ -25,9 +25,6 @@ void subtract(MatrixView recon, ConstMatrixView x);
 /// m *= factor.
 void scale(MatrixView m, Real factor);
 
-/// sums[j] += sum of column j; nothing where there are no sums.
-void add_column_sums(ConstMatrixView x, Tensor& sums);
-
 /// Adds to `grad` what loss terms on recon and latents give: grad_recon [n_row, d_in], and
 /// grad_latents [n_row, n_latent] from penalties on them, which is used up. pre_acts is read where
 /// the activation is gelu.

@@ -16,17 +16,6 @@
 
 namespace vimach {
 
-namespace {
-
-/// One tensor of the model: its name in the file, its place, its shape, and the standard deviation
-/// of its random start (0: all zero; -1: all one).
-struct Parameter {
-    std::string name;
-    Tensor* tensor;
-    std::vector<int64_t> shape;
-    double deviation;
-};
-
 std::vector<Parameter> parameters(Gpt2& model) {
     const Gpt2Config& c = model.config;
     int64_t d = c.d_model, m = c.d_mlp;
@@ -58,6 +47,8 @@ std::vector<Parameter> parameters(Gpt2& model) {
     list.push_back({"ln_f.bias", &model.ln_final_bias, {d}, zero});
     return list;
 }
+
+namespace {
 
 /// The command that brings the model of a folder.
 std::string remedy_for(const std::string& folder) {
@@ -194,6 +185,14 @@ void save_gpt2(const Gpt2& model, const std::string& folder, const char* dtype) 
     }
     write_safetensors(folder + "/model.safetensors", tensors,
                       {{"format", "pt"}, {"n_head", std::to_string(model.config.n_head)}}, dtype);
+}
+
+Gpt2 zeros_like(const Gpt2& model) {
+    Gpt2 zeros;
+    zeros.config = model.config;
+    zeros.blocks.resize(model.blocks.size());
+    for (Parameter& parameter : parameters(zeros)) *parameter.tensor = Tensor(parameter.shape);
+    return zeros;
 }
 
 Gpt2 random_gpt2(const Gpt2Config& config, uint64_t seed) {
