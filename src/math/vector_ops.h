@@ -73,6 +73,10 @@ Real sum(std::span<const Real> x);
 /// Sum of a * b, element by element; b is as long as a.
 Real dot(std::span<const Real> a, std::span<const Real> b);
 
+/// Sum of x^2, and of |x|.
+Real sum_of_squares(std::span<const Real> x);
+Real sum_of_sizes(std::span<const Real> x);
+
 /// Sum of (x - mean)^2.
 Real sum_squared_deviations(std::span<const Real> x, Real mean);
 
