@@ -4,6 +4,8 @@
 //   TEXT=FILE               the text for the tokenizer row, instead of generated words
 // A ratio above 1 means better than the peer; against a bound it is the share of it reached. A
 // peer that is not installed gives a row that says so. Times are medians of 5 after a warm-up.
+#include "bench.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -24,6 +26,7 @@
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "math/blas.h"
+#include "math/vector_ops.h"
 #include "model/gpt2_file.h"
 #include "show/table.h"
 #include "text/tokenizer.h"
@@ -33,19 +36,25 @@ using namespace vimach;
 namespace {
 
 constexpr int n_repeat = 5;
-constexpr const char* shape_model = "weights/gpt2-shape";
 
 Table rows = {.header = {"name", "ours", "peer", "theirs", "ratio"}, .rows = {}};
 
-/// A row in which less is better: seconds, bytes.
+Tensor random_square(int64_t n, uint64_t seed) {
+    Tensor t({n, n});
+    Rng rng(seed);
+    for (Real& value : t.data) value = static_cast<Real>(rng.uniform());
+    return t;
+}
+
+}  // namespace
+
+namespace vimach {
+
 void add_comparison(const char* name, double ours, const char* peer, double theirs,
                     const char* unit) {
-    if (theirs <= 0) {
-        add_row(rows, {name, format("%.3f %s", ours, unit), peer, "not installed", "-"});
-        return;
-    }
-    add_row(rows, {name, format("%.3f %s", ours, unit), peer, format("%.3f %s", theirs, unit),
-                   format("%.2f", theirs / ours)});
+    std::string other = theirs > 0 ? format("%.4g %s", theirs, unit) : "not installed";
+    std::string ratio = theirs > 0 ? format("%.2f", theirs / ours) : "-";
+    add_row(rows, {name, format("%.4g %s", ours, unit), peer, other, ratio});
 }
 
 double median_seconds(const std::function<void()>& work) {
@@ -61,7 +70,6 @@ double median_seconds(const std::function<void()>& work) {
     return seconds[n_repeat / 2];
 }
 
-/// Runs a peer's script, which prints its own median in seconds; 0 where it cannot run.
 double peer_seconds(const std::string& command) {
     FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
     double seconds = 0;
@@ -74,6 +82,28 @@ std::string python() {
     const char* chosen = std::getenv("PYTHON");
     return chosen != nullptr && *chosen != '\0' ? chosen : "/usr/bin/python3";
 }
+
+double sgemm_rate() {
+    constexpr int64_t n = 2048;
+    Tensor a = random_square(n, 1), b = random_square(n, 2), c({n, n});
+    double seconds = median_seconds([&] { matmul(a.matrix(), b.matrix(), c.matrix()); });
+    return 2.0 * n * n * n / seconds / 1e9;
+}
+
+double read_rate() {
+    Tensor big = random_square(8192, 1);
+    std::vector<Real> sums(8192);
+    double seconds = median_seconds([&] {
+        parallel_ranges(8192, 64, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) sums[i] = sum(big.row(i));
+        });
+    });
+    return static_cast<double>(sizeof(Real) * big.data.size()) / seconds / 1e9;
+}
+
+}  // namespace vimach
+
+namespace {
 
 // --- tokenizer ----------------------------------------------------------------------------------
 
@@ -136,17 +166,6 @@ void bench_load_memory() {
 
 // --- forward ------------------------------------------------------------------------------------
 
-/// GFLOP/s of our own product of 2048 x 2048 matrices: what the machine gives.
-double sgemm_rate() {
-    constexpr int64_t n = 2048;
-    Tensor a({n, n}), b({n, n}), c({n, n});
-    Rng rng(1);
-    for (Real& value : a.data) value = static_cast<Real>(rng.uniform());
-    for (Real& value : b.data) value = static_cast<Real>(rng.uniform());
-    double seconds = median_seconds([&] { matmul(a.matrix(), b.matrix(), c.matrix()); });
-    return 2.0 * n * n * n / seconds / 1e9;
-}
-
 /// The residual stream after the last block, for 2 windows of 1024 random tokens.
 Tensor forward(const Gpt2& model) {
     constexpr int64_t n_window = 2, n_token = 1024;
@@ -195,8 +214,10 @@ struct Benchmark {
     const char* name;
     void (*run)();
 };
-constexpr Benchmark benchmarks[] = {
-    {"load_memory", bench_load_memory}, {"tokenizer", bench_tokenizer}, {"forward", bench_forward}};
+constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
+                                    {"tokenizer", bench_tokenizer},
+                                    {"forward", bench_forward},
+                                    {"actmax", bench_actmax}};
 
 /// What peak_megabytes asks a second process to do.
 void print_peak(const std::string& work) {
