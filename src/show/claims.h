@@ -1,7 +1,8 @@
 // What a run says about a document's claims. One rule turns measured numbers into a verdict; the
 // criterion stands with its reason in a chapter's Settings before any run. The order: a claim
 // about another model is not tested; what arithmetic or a setting decides is forced; what its
-// control does as well is not distinguishable; only then does the criterion decide.
+// control does as well is not distinguishable; only then does the criterion decide, and what the
+// control does better is not reproduced.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@
 
 namespace vimach {
 
-/// The measure reproduces the claim where it is at least, or at most, `threshold`.
+/// The measure reproduces the claim where it is at least, or at most, `threshold`, and beyond the
+/// control on that side.
 struct Criterion {
     enum class Side { at_least, at_most } side = Side::at_least;
     double threshold = 0;
