@@ -7,7 +7,7 @@ import math
 
 import torch
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 t = torch.linspace(0, 14 * math.pi, 3000, dtype=torch.float64)
 sources = torch.stack([torch.sin(t) + 1, torch.sign(torch.sin(3 * t)) + 1], 1)
 x = (sources @ torch.tensor([[1, 0.4], [0.6, 1]], dtype=torch.float64)).float()
@@ -49,7 +49,7 @@ def score(z):
     return min(r[a, 0], r[b, 1]).item(), redundancy.item()
 
 
-for name, weight in (("both", 0.01), ("none", 0.0)):
+for name, l1, decorrelation in (("both", 0.01, 0.01), ("none", 0.0, 0.0)):
     for seed in range(30):
-        z, mse = train(weight, weight, seed)
+        z, mse = train(l1, decorrelation, seed)
         print(name, *(f"{value:.6g}" for value in (*score(z), mse)))
