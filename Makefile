@@ -117,7 +117,7 @@ differential: build/float/tests/unit  ## compare 20,000 random strings with npm'
 
 # The fuzzer is clang's; SECONDS of each target, with a corpus kept in out/fuzz.
 SECONDS  ?= 600
-TARGETS  := json safetensors tokenizer
+TARGETS  := json safetensors tokenizer html
 $(addprefix build/fuzz_,$(TARGETS)): build/fuzz_%: tests/fuzz_main.cpp tests/fuzz_targets.cpp $(SOURCES)
 	@mkdir -p build
 	clang++ -std=c++20 -O1 -g -I. -Isrc -fsanitize=fuzzer,address,undefined \
