@@ -1,0 +1,348 @@
+// A batch through an SAE and back, the optimiser's step, and what a trained SAE does; see
+// lens/sae.h. Rows go in blocks of equal size that follows from the shapes; sums over rows are
+// added in the order of the blocks.
+#include "lens/sae.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/ensure.h"
+#include "core/parallel.h"
+#include "lens/decorrelation.h"
+#include "lens/sae_sparse.h"
+
+namespace vimach {
+
+namespace {
+
+constexpr int64_t row_grain = 64;             // rows of elementwise work given to a thread
+constexpr int64_t block_entries = 2'097'152;  // latents of all rows in memory at a time, about
+
+void check_batch(const Sae& sae, ConstMatrixView x) {
+    check_sae(sae);
+    if (x.cols == sae.config.d_in && x.rows >= 1) return;
+    fail(format("the rows are [%ld, %ld], the SAE reads [n_row, %ld]", x.rows, x.cols,
+                sae.config.d_in),
+         "sae", "pass one row or more, as wide as the SAE's input");
+}
+
+/// Rows worked off at a time: blocks of equal size, at most block_entries latents in each.
+int64_t block_rows(int64_t n_row, int64_t n_latent) {
+    int64_t most = std::max<int64_t>(block_entries / n_latent, 1);
+    int64_t n_block = (n_row + most - 1) / most;
+    return (n_row + n_block - 1) / n_block;
+}
+
+void for_each_block(const Sae& sae, ConstMatrixView x,
+                    const std::function<void(ConstMatrixView rows, int64_t first)>& work) {
+    int64_t n = block_rows(x.rows, sae.config.n_latent);
+    for (int64_t first = 0; first < x.rows; first += n) {
+        work(row_range(x, first, std::min(n, x.rows - first)), first);
+    }
+}
+
+// --- sums over rows -----------------------------------------------------------------------------
+
+struct RowSums {
+    double squares = 0, sizes = 0, live = 0;
+};
+
+/// Sums of squares, of absolute values and of numbers that are not 0; in double, row by row.
+RowSums sum_rows(ConstMatrixView m) {
+    std::vector<RowSums> rows(static_cast<size_t>(m.rows));
+    parallel_ranges(m.rows, row_grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const Real* row = m.data + i * m.stride;
+            for (int64_t j = 0; j < m.cols; ++j) {
+                rows[i].squares += double{row[j]} * double{row[j]};
+                rows[i].sizes += std::abs(double{row[j]});
+                rows[i].live += row[j] != 0 ? 1 : 0;
+            }
+        }
+    });
+    RowSums total;
+    for (const RowSums& row : rows) {
+        total.squares += row.squares;
+        total.sizes += row.sizes;
+        total.live += row.live;
+    }
+    return total;
+}
+
+/// What the forward pass of a block leaves behind. Where the activation is relu, the latents tell
+/// all that the backward pass needs, and pre_acts has no memory of its own.
+struct Forward {
+    Tensor pre_acts, latents;  ///< [n_row, n_latent]
+    Tensor error;              ///< recon - x, [n_row, d_in]
+
+    ConstMatrixView pre() const { return (pre_acts.size() > 0 ? pre_acts : latents).matrix(); }
+};
+
+Forward encode_block(const Sae& sae, ConstMatrixView x) {
+    Forward f = {Tensor(), Tensor({x.rows, sae.config.n_latent}), Tensor()};
+    if (sae.config.activation == Activation::gelu) f.pre_acts = Tensor(f.latents.shape);
+    bool apart = f.pre_acts.size() > 0;
+    encode_rows(sae, x, (apart ? f.pre_acts : f.latents).matrix(), f.latents.matrix());
+    return f;
+}
+
+void decode_block(const Sae& sae, ConstMatrixView x, Forward& f) {
+    f.error = Tensor({x.rows, x.cols});
+    decode_rows(sae, f.latents.matrix(), f.error.matrix());
+    subtract(f.error.matrix(), x);
+}
+
+// --- one batch ----------------------------------------------------------------------------------
+
+/// The gradient of the penalties with respect to a block's latents, [n_row, n_latent].
+Tensor penalty_gradient(const SaeConfig& c, const Forward& f, int64_t n_row, int64_t first,
+                        const Decorrelation& together) {
+    Tensor grad(f.latents.shape);
+    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(n_row * c.n_latent));
+    Real weight = static_cast<Real>(c.decorrelation);
+    parallel_ranges(grad.rows(), row_grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const Real* z = f.latents.data.data() + i * c.n_latent;
+            Real* g = grad.data.data() + i * c.n_latent;
+            for (int64_t j = 0; j < c.n_latent; ++j) g[j] = z[j] > 0 ? l1 : z[j] < 0 ? -l1 : 0;
+            if (c.decorrelation == 0) continue;
+            const Real* extra = together.grad_latents.data.data() + (first + i) * c.n_latent;
+            for (int64_t j = 0; j < c.n_latent; ++j) g[j] += weight * extra[j];
+        }
+    });
+    return grad;
+}
+
+/// Everything after the encoder, on lists of live latents.
+void step_on_lists(const Sae& sae, ConstMatrixView x, const RowLists& lists, SaeStep& step,
+                   const PieceWork& decoder, const PieceWork& encoder) {
+    // Decode, and take the gradient of mse = mean (recon - x)^2.
+    const SaeConfig& c = sae.config;
+    Tensor error({x.rows, x.cols});
+    decode_lists(lists, sae.W_dec, sae.b_dec, error.matrix());
+    subtract(error.matrix(), x);
+    step.losses.mse = sum_rows(error.matrix()).squares;
+    auto n_number = static_cast<double>(x.rows * x.cols);
+    scale(error.matrix(), static_cast<Real>(2 / n_number));
+    add_column_sums(error.matrix(), step.grad.b_dec);
+
+    // Go back to the latents, then to the weights.
+    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(x.rows * c.n_latent));
+    LatentLists back = latent_gradients(lists, sae.W_dec, error.matrix(), l1);
+    for (int64_t j = 0; j < c.n_latent && c.bias; ++j) {
+        for (int64_t e = back.begin[j]; e < back.begin[j + 1]; ++e) {
+            step.grad.b_enc.data[j] += back.grad[e];
+        }
+    }
+    weight_gradients(back, x, error.matrix(), decoder, c.tied ? PieceWork{} : encoder);
+}
+
+/// Losses and gradients. Where latents are sparse, the gradients of W_dec and W_enc are handed to
+/// `decoder` and `encoder` piece by piece; else they are in `step`. Returns whether they were.
+bool run_batch(const Sae& sae, ConstMatrixView x, SaeStep& step, const PieceWork& decoder,
+               const PieceWork& encoder) {
+    const SaeConfig& c = sae.config;
+    check_batch(sae, x);
+    if (c.bias) step.grad.b_enc = Tensor(sae.b_enc.shape);
+    if (c.bias) step.grad.b_dec = Tensor(sae.b_dec.shape);
+
+    // Decorrelation looks at all rows together, so it comes first.
+    Decorrelation together;
+    if (c.decorrelation > 0) together = decorrelation(encode(sae, x));
+    step.losses.decorrelation = together.value;
+
+    // Encode block by block; the first one tells whether lists or products serve the batch.
+    RowLists lists = {.n_latent = c.n_latent};
+    bool sparse = false;
+    auto n_latent = static_cast<double>(x.rows * c.n_latent);
+    auto n_number = static_cast<double>(x.rows * c.d_in);
+    for_each_block(sae, x, [&](ConstMatrixView rows, int64_t first) {
+        Forward f = encode_block(sae, rows);
+        RowSums sums = sum_rows(f.latents.matrix());
+        step.losses.l1 += sums.sizes;
+        step.live_share += sums.live;
+        if (first == 0) {
+            double share = sums.live / static_cast<double>(f.latents.size());
+            sparse =
+                c.activation == Activation::relu && c.decorrelation == 0 && share <= c.sparse_below;
+            if (!sparse) step.grad.W_dec = Tensor(sae.W_dec.shape);
+            if (!sparse && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
+        }
+        if (sparse) {
+            append_rows(lists, f.latents.matrix());
+            return;
+        }
+        decode_block(sae, rows, f);
+        step.losses.mse += sum_rows(f.error.matrix()).squares;
+        scale(f.error.matrix(), static_cast<Real>(2 / n_number));
+        Tensor grad_latents = penalty_gradient(c, f, x.rows, first, together);
+        backward_rows(sae, rows, f.pre(), f.latents.matrix(), f.error.matrix(),
+                      grad_latents.matrix(), step.grad);
+    });
+    if (sparse) step_on_lists(sae, x, lists, step, decoder, encoder);
+    step.losses.mse /= n_number;
+    step.losses.l1 /= n_latent;
+    step.live_share /= n_latent;
+    return sparse;
+}
+
+/// The transpose of a piece, in `memory`.
+ConstMatrixView transposed(ConstMatrixView piece, std::vector<Real>& memory) {
+    memory.resize(static_cast<size_t>(piece.rows * piece.cols));
+    for (int64_t i = 0; i < piece.rows; ++i) {
+        const Real* from = piece.data + i * piece.stride;
+        for (int64_t j = 0; j < piece.cols; ++j) memory[j * piece.rows + i] = from[j];
+    }
+    return {memory.data(), piece.cols, piece.rows, piece.rows};
+}
+
+}  // namespace
+
+// --- forward ------------------------------------------------------------------------------------
+
+Tensor encode(const Sae& sae, ConstMatrixView x) {
+    check_batch(sae, x);
+    return encode_block(sae, x).latents;
+}
+
+Tensor decode(const Sae& sae, ConstMatrixView latents) {
+    check_sae(sae);
+    require_shape(latents, latents.rows, sae.config.n_latent, "decode: latents");
+    Tensor recon({latents.rows, sae.config.d_in});
+    decode_rows(sae, latents, recon.matrix());
+    return recon;
+}
+
+double total_loss(const SaeConfig& config, const SaeLosses& losses) {
+    return losses.mse + config.l1 * losses.l1 + config.decorrelation * losses.decorrelation;
+}
+
+// --- one step -----------------------------------------------------------------------------------
+
+SaeStep sae_forward_backward(const Sae& sae, ConstMatrixView x) {
+    // Put the pieces of a sparse step into whole gradients; W_enc's come transposed.
+    SaeStep step;
+    auto put = [](Tensor& grad, ConstMatrixView piece, int64_t row, int64_t col) {
+        for (int64_t i = 0; i < piece.rows; ++i) {
+            std::copy_n(piece.data + i * piece.stride, piece.cols, &grad.row(row + i)[col]);
+        }
+    };
+    Tensor W_enc, W_dec;
+    if (sae.config.sparse_below > 0) {
+        W_dec = Tensor(sae.W_dec.shape);
+        if (!sae.config.tied) W_enc = Tensor(sae.W_enc.shape);
+    }
+    auto decoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        put(W_dec, piece, latent, input);
+    };
+    auto encoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        std::vector<Real> memory;
+        put(W_enc, transposed(piece, memory), input, latent);
+    };
+    if (run_batch(sae, x, step, decoder, encoder)) {
+        step.grad.W_dec = std::move(W_dec);
+        step.grad.W_enc = std::move(W_enc);
+    }
+    return step;
+}
+
+void adam_step(Sae& sae, const SaeGradients& grad, SaeAdam& adam) {
+    ++adam.n_step;
+    adam_step(sae.W_enc, grad.W_enc, adam.W_enc, adam.n_step, adam.settings);
+    adam_step(sae.b_enc, grad.b_enc, adam.b_enc, adam.n_step, adam.settings);
+    adam_step(sae.W_dec, grad.W_dec, adam.W_dec, adam.n_step, adam.settings);
+    adam_step(sae.b_dec, grad.b_dec, adam.b_dec, adam.n_step, adam.settings);
+}
+
+SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam) {
+    // Step with every piece of a gradient as soon as it is there.
+    AdamRates rates = adam_rates(adam.settings, adam.n_step + 1);
+    prepare(adam.W_enc, sae.W_enc);
+    prepare(adam.W_dec, sae.W_dec);
+    auto update = [&](Tensor& W, AdamMoments& moments, ConstMatrixView piece, int64_t row,
+                      int64_t col) {
+        for (int64_t i = 0; i < piece.rows; ++i) {
+            int64_t at = (row + i) * W.cols() + col;
+            adam_update(rates, piece.cols, piece.data + i * piece.stride, &W.data[at],
+                        &moments.m.data[at], &moments.v.data[at]);
+        }
+    };
+    auto decoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        update(sae.W_dec, adam.W_dec, piece, latent, input);
+    };
+    auto encoder = [&](MatrixView piece, int64_t latent, int64_t input) {
+        std::vector<Real> memory;
+        update(sae.W_enc, adam.W_enc, transposed(piece, memory), input, latent);
+    };
+
+    SaeStep step;
+    if (run_batch(sae, x, step, decoder, encoder)) {
+        ++adam.n_step;
+        adam_step(sae.b_enc, step.grad.b_enc, adam.b_enc, adam.n_step, adam.settings);
+        adam_step(sae.b_dec, step.grad.b_dec, adam.b_dec, adam.n_step, adam.settings);
+    } else {
+        adam_step(sae, step.grad, adam);
+    }
+    return {step.losses, step.live_share};
+}
+
+// --- what a trained SAE does --------------------------------------------------------------------
+
+SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
+    const SaeConfig& c = sae.config;
+    check_batch(sae, x);
+    SaeSummary out = {.losses = {}, .n_row = x.rows};
+    out.n_live.resize(static_cast<size_t>(c.n_latent));
+    out.mean_latent.resize(static_cast<size_t>(c.n_latent));
+
+    // Add up the blocks' latents and errors.
+    std::vector<double> mean(static_cast<size_t>(c.d_in));
+    for_each_block(sae, x, [&](ConstMatrixView rows, int64_t) {
+        Forward f = encode_block(sae, rows);
+        decode_block(sae, rows, f);
+        RowSums sums = sum_rows(f.latents.matrix());
+        out.losses.mse += sum_rows(f.error.matrix()).squares;
+        out.losses.l1 += sums.sizes;
+        out.l0 += sums.live;
+        parallel_ranges(c.n_latent, 256, [&](int64_t begin, int64_t end) {
+            for (int64_t i = 0; i < rows.rows; ++i) {
+                const Real* z = f.latents.data.data() + i * c.n_latent;
+                for (int64_t j = begin; j < end; ++j) out.n_live[j] += z[j] > 0;
+                for (int64_t j = begin; j < end; ++j) out.mean_latent[j] += z[j];
+            }
+        });
+        for (int64_t i = 0; i < rows.rows; ++i) {
+            for (int64_t j = 0; j < c.d_in; ++j) mean[j] += rows.data[i * rows.stride + j];
+        }
+    });
+
+    // Set the squared error beside the rows' scatter around their mean.
+    double scatter = 0;
+    for (double& value : mean) value /= static_cast<double>(x.rows);
+    for (int64_t i = 0; i < x.rows; ++i) {
+        for (int64_t j = 0; j < c.d_in; ++j) {
+            double gap = x.data[i * x.stride + j] - mean[j];
+            scatter += gap * gap;
+        }
+    }
+    auto n_row = static_cast<double>(x.rows), n_latent = static_cast<double>(c.n_latent);
+    out.fvu = scatter > 0 ? out.losses.mse / scatter : 0;
+    out.losses.mse /= n_row * static_cast<double>(c.d_in);
+    out.losses.l1 /= n_row * n_latent;
+    out.l0 /= n_row;
+    for (double& value : out.mean_latent) value /= n_row;
+    return out;
+}
+
+double SaeSummary::density() const {
+    double total = 0;
+    for (int64_t count : n_live) total += static_cast<double>(count);
+    return total / static_cast<double>(n_row) / static_cast<double>(n_live.size());
+}
+
+double SaeSummary::alive() const {
+    auto count = std::count_if(n_live.begin(), n_live.end(), [](int64_t n) { return n > 0; });
+    return static_cast<double>(count) / static_cast<double>(n_live.size());
+}
+
+}  // namespace vimach

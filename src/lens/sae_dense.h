@@ -1,0 +1,38 @@
+// One block of rows through an SAE and back, by dense products: each backward line stands against
+// the forward line that it undoes. Sums over rows are added to what the caller has already.
+#pragma once
+
+#include "core/tensor.h"
+#include "lens/sae_weights.h"
+
+namespace vimach {
+
+/// Gradients of the weights; empty where the Sae's tensor is.
+struct SaeGradients {
+    Tensor W_enc = {}, b_enc = {}, W_dec = {}, b_dec = {};
+};
+
+/// latents = keep(act(x W_enc + b_enc)) for rows [n_row, d_in]. `pre_acts`, what stands inside
+/// act, may be the same memory.
+void encode_rows(const Sae& sae, ConstMatrixView x, MatrixView pre_acts, MatrixView latents);
+
+/// recon = latents W_dec + b_dec.
+void decode_rows(const Sae& sae, ConstMatrixView latents, MatrixView recon);
+
+/// recon -= x.
+void subtract(MatrixView recon, ConstMatrixView x);
+
+/// m *= factor.
+void scale(MatrixView m, Real factor);
+
+/// sums[j] += sum of column j; nothing where there are no sums.
+void add_column_sums(ConstMatrixView x, Tensor& sums);
+
+/// Adds to `grad` what loss terms on recon and latents give: grad_recon [n_row, d_in], and
+/// grad_latents [n_row, n_latent] from penalties on them, which is used up. pre_acts is read where
+/// the activation is gelu.
+void backward_rows(const Sae& sae, ConstMatrixView x, ConstMatrixView pre_acts,
+                   ConstMatrixView latents, ConstMatrixView grad_recon, MatrixView grad_latents,
+                   SaeGradients& grad);
+
+}  // namespace vimach

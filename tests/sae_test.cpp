@@ -1,0 +1,242 @@
+// Sparse autoencoders: gradients against central differences for every tensor and combination of
+// terms, one and twenty steps against PyTorch (tests/sae_reference.py records them), the paths
+// against each other, and Adam against its formula.
+#include "lens/sae.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "core/files.h"
+#include "lens/decorrelation.h"
+#include "support.h"
+
+using namespace vimach;
+
+namespace {
+
+Tensor random_rows(int64_t n_row, int64_t cols, uint64_t seed) {
+    Tensor x({n_row, cols});
+    Rng rng(seed);
+    for (Real& value : x.data) value = static_cast<Real>(rng.normal());
+    return x;
+}
+
+#ifdef VIMACH_DOUBLE
+double loss_of(const Sae& sae, const Tensor& x) {
+    return total_loss(sae.config, sae_forward_backward(sae, x.matrix()).losses);
+}
+
+/// Which latents are live: central differences only hold where a step does not change that.
+std::vector<bool> live_set(const Sae& sae, const Tensor& x) {
+    std::vector<bool> live;
+    for (Real value : encode(sae, x.matrix()).data) live.push_back(value != 0);
+    return live;
+}
+
+/// The largest gap between a gradient and central differences, over the tensor's numbers whose
+/// steps leave the live set as it is, relative to the largest of them.
+double gradient_gap(Sae sae, Tensor Sae::*member, const Tensor& grad, const Tensor& x) {
+    constexpr double h = 1e-5;
+    Tensor& tensor = sae.*member;
+    std::vector<bool> live = live_set(sae, x);
+    double worst = 0, scale = 0;
+    int64_t n_checked = 0;
+    REQUIRE(grad.shape == tensor.shape);
+    for (size_t i = 0; i < tensor.data.size(); ++i) {
+        Real kept = tensor.data[i];
+        tensor.data[i] = kept + static_cast<Real>(h);
+        bool same = live_set(sae, x) == live;
+        double above = loss_of(sae, x);
+        tensor.data[i] = kept - static_cast<Real>(h);
+        same = same && live_set(sae, x) == live;
+        double below = loss_of(sae, x);
+        tensor.data[i] = kept;
+        if (!same) continue;
+        ++n_checked;
+        worst = std::max(worst, std::abs((above - below) / (2 * h) - grad.data[i]));
+        scale = std::max(scale, std::abs(double{grad.data[i]}));
+    }
+    CHECK(n_checked * 2 > static_cast<int64_t>(tensor.data.size()));
+    return scale > 0 ? worst / scale : worst;
+}
+#endif
+
+void read_numbers(std::istream& in, Tensor& to) {
+    for (Real& value : to.data) in >> value;
+    REQUIRE(in.good());
+}
+
+/// The weights that a config has, in the order of the fixture.
+std::vector<Tensor*> weights_of(const SaeConfig& c, Tensor& W_enc, Tensor& b_enc, Tensor& W_dec,
+                                Tensor& b_dec) {
+    std::vector<Tensor*> list;
+    if (!c.tied) list.push_back(&W_enc);
+    if (c.bias) list.push_back(&b_enc);
+    list.push_back(&W_dec);
+    if (c.bias) list.push_back(&b_dec);
+    return list;
+}
+
+std::vector<Tensor*> weights_of(Sae& sae) {
+    return weights_of(sae.config, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec);
+}
+
+double largest_gap(const Tensor& a, const Tensor& b) {
+    REQUIRE(a.shape == b.shape);
+    double worst = 0;
+    for (size_t i = 0; i < a.data.size(); ++i) {
+        worst = std::max(worst, std::abs(double{a.data[i]} - double{b.data[i]}));
+    }
+    return worst;
+}
+
+/// Reads tensors in the shape of some others and checks that they agree.
+void check_next(std::istream& in, const std::vector<Tensor*>& ours, double tolerance) {
+    for (Tensor* tensor : ours) {
+        Tensor theirs(tensor->shape);
+        read_numbers(in, theirs);
+        CHECK(largest_gap(*tensor, theirs) < tolerance);
+    }
+}
+
+}  // namespace
+
+#ifdef VIMACH_DOUBLE
+TEST_CASE("sae: every gradient agrees with central differences, in every combination of terms") {
+    // The error of a central difference is h^2 f''' / 6 + 1e-16 / h: about 1e-10 here; weights of
+    // the encoder see the decorrelation's fourth powers and lose another digit or two.
+    constexpr double tolerance = 1e-7;
+    int n_combination = 0;
+    for (int bits = 0; bits < 384; ++bits) {
+        int rule = bits / 64 % 3;  // all, top-k, top-k with ties
+        SaeConfig config = {.d_in = 5,
+                            .n_latent = (bits & 1) != 0 ? 7 : 19,  // below and above the 11 rows
+                            .tied = (bits & 2) != 0,
+                            .bias = (bits & 4) != 0,
+                            .activation = (bits & 8) != 0 ? Activation::gelu : Activation::relu,
+                            .top_k = rule == 0 ? 0 : 3,
+                            .keep_ties = rule == 2,
+                            .l1 = (bits & 16) != 0 ? 0.7 : 0,
+                            .decorrelation = (bits & 32) != 0 ? 0.3 : 0,
+                            .sparse_below = bits < 192 ? 0.0 : 1.0};  // products, lists
+        CAPTURE(bits);
+        Rng rng(static_cast<uint64_t>(bits) + 1);
+        Sae sae = random_sae(config, rng);
+        Tensor x = random_rows(11, 5, 2);
+        SaeStep step = sae_forward_backward(sae, x.matrix());
+        if (!config.tied) {
+            CHECK(gradient_gap(sae, &Sae::W_enc, step.grad.W_enc, x) < tolerance);
+        }
+        CHECK(gradient_gap(sae, &Sae::W_dec, step.grad.W_dec, x) < tolerance);
+        if (config.bias) {
+            CHECK(gradient_gap(sae, &Sae::b_enc, step.grad.b_enc, x) < tolerance);
+            CHECK(gradient_gap(sae, &Sae::b_dec, step.grad.b_dec, x) < tolerance);
+        }
+        ++n_combination;
+    }
+    CHECK(n_combination == 384);
+}
+#endif
+
+TEST_CASE("sae: losses, gradients, one and twenty steps of Adam agree with PyTorch") {
+    // Adam divides by the gradient's size, so float errors of tiny gradients grow to the size of
+    // the step; in float the weights are compared to a tenth of one step after 1, two after 20.
+    const bool is_double = sizeof(Real) == 8;
+    std::istringstream in(read_text(find_in_project("tests/fixtures/sae_torch.txt")));
+    int n_case = 0;
+    in >> n_case;
+    REQUIRE(n_case == 5);
+    for (int i = 0; i < n_case; ++i) {
+        CAPTURE(i);
+        SaeConfig c;
+        int64_t n_row = 0;
+        int gelu = 0;
+        SaeAdam adam;
+        in >> c.d_in >> c.n_latent >> n_row >> c.tied >> c.bias >> gelu >> c.top_k >> c.keep_ties;
+        in >> c.l1 >> c.decorrelation >> adam.settings.learning_rate;
+        c.activation = gelu != 0 ? Activation::gelu : Activation::relu;
+        Rng rng(1);
+        Sae sae = random_sae(c, rng);
+        Tensor x({n_row, c.d_in});
+        read_numbers(in, x);
+        for (Tensor* weight : weights_of(sae)) read_numbers(in, *weight);
+
+        SaeStep step = sae_forward_backward(sae, x.matrix());
+        double mse = 0, l1 = 0, together = 0;
+        in >> mse >> l1 >> together;
+        double close = is_double ? 1e-13 : 2e-6;
+        CHECK(std::abs(step.losses.mse - mse) < close);
+        CHECK(std::abs(step.losses.l1 - l1) < close);
+        if (c.decorrelation > 0) CHECK(std::abs(step.losses.decorrelation - together) < close);
+        SaeGradients& g = step.grad;
+        check_next(in, weights_of(c, g.W_enc, g.b_enc, g.W_dec, g.b_dec), close);
+
+        double rate = adam.settings.learning_rate;
+        adam_step(sae, step.grad, adam);
+        check_next(in, weights_of(sae), is_double ? 1e-12 : 0.1 * rate);
+        for (int n = 2; n <= 20; ++n) sae_train_step(sae, x.matrix(), adam);
+        check_next(in, weights_of(sae), is_double ? 1e-11 : 2 * rate);
+    }
+}
+
+TEST_CASE("sae: the two forms of the decorrelation are one") {
+    for (int64_t n_latent : {3, 12, 40}) {
+        Tensor z = random_rows(12, n_latent, 7);
+        Decorrelation a = decorrelation_by_covariance(z), b = decorrelation_by_gram(z);
+        double close = sizeof(Real) == 8 ? 1e-12 : 2e-4;
+        CHECK(std::abs(a.value - b.value) < close * a.value);
+        CHECK(largest_gap(a.grad_latents, b.grad_latents) < close * 10);
+        CHECK(a.value > 0);
+    }
+    Tensor one_row({1, 4});
+    test::check_contains(test::error_of([&] { decorrelation(one_row); }), "two rows or more");
+}
+
+TEST_CASE("sae: lists of live latents and dense products take the same step") {
+    // Widths beyond one strip of registers, with and without a rest; more latents than one block.
+    struct Shape {
+        int64_t n_row, d_in, n_latent, top_k;
+    };
+    for (Shape shape : {Shape{9, 5, 7, 0}, Shape{40, 130, 300, 20}, Shape{300, 280, 520, 0}}) {
+        for (int bits = 0; bits < 4; ++bits) {
+            SaeConfig config = {.d_in = shape.d_in,
+                                .n_latent = shape.n_latent,
+                                .tied = (bits & 1) != 0,
+                                .bias = (bits & 2) != 0,
+                                .top_k = shape.top_k,
+                                .l1 = 0.3,
+                                .sparse_below = 0};
+            CAPTURE(shape.d_in);
+            CAPTURE(bits);
+            Rng rng(3);
+            Sae dense = random_sae(config, rng), lists = dense;
+            lists.config.sparse_below = 1;
+            Tensor x = random_rows(shape.n_row, shape.d_in, 4);
+            SaeStep a = sae_forward_backward(dense, x.matrix());
+            SaeStep b = sae_forward_backward(lists, x.matrix());
+            double close = sizeof(Real) == 8 ? 1e-14 : 2e-6;
+            CHECK(std::abs(a.losses.mse - b.losses.mse) < close * a.losses.mse);
+            CHECK(std::abs(a.losses.l1 - b.losses.l1) < close * a.losses.l1);
+            CHECK(a.live_share == b.live_share);
+            CHECK(largest_gap(a.grad.W_enc, b.grad.W_enc) < close);
+            CHECK(largest_gap(a.grad.W_dec, b.grad.W_dec) < close);
+            CHECK(largest_gap(a.grad.b_enc, b.grad.b_enc) < close);
+            CHECK(largest_gap(a.grad.b_dec, b.grad.b_dec) < close);
+
+            // The fused step is the gradient's and the optimiser's in one.
+            SaeAdam apart, fused;
+            Sae stepped = lists;
+            adam_step(stepped, b.grad, apart);
+            SaeTrained trained = sae_train_step(lists, x.matrix(), fused);
+            CHECK(trained.losses.mse == b.losses.mse);
+            CHECK(fused.n_step == 1);
+            CHECK(largest_gap(stepped.W_enc, lists.W_enc) < 1e-9);
+            CHECK(largest_gap(stepped.W_dec, lists.W_dec) < 1e-9);
+            CHECK(largest_gap(stepped.b_enc, lists.b_enc) < 1e-9);
+            CHECK(largest_gap(stepped.b_dec, lists.b_dec) < 1e-9);
+        }
+    }
+}
