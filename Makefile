@@ -12,7 +12,9 @@ MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc)
 comma    := ,
 
 SOURCES  := $(wildcard src/*/*.cpp)
-CHAPTERS := $(sort $(filter-out %_controls %_page,$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
+# A chapter may keep parts of itself in files beside it.
+PARTS    := controls page plan store stream
+CHAPTERS := $(sort $(filter-out $(addprefix %_,$(PARTS)),$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
 NUMBERS  := $(foreach chapter,$(CHAPTERS),$(firstword $(subst _, ,$(chapter))))
 TESTS    := $(wildcard tests/*_test.cpp)
 chapter_of = $(filter $1_%,$(CHAPTERS))
@@ -49,9 +51,7 @@ $(foreach build,float double sanitize,$(eval $(call compile_rule,$(build))))
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
-# A chapter may keep its controls and its page in files beside it.
-CONTROLS := $(wildcard chapters/*_controls.cpp)
-parts_of = $(wildcard $(addprefix chapters/$(firstword $(subst _, ,$1))_,controls.cpp page.cpp))
+parts_of = $(wildcard $(foreach part,$(PARTS),chapters/$(firstword $(subst _, ,$1))_$(part).cpp))
 define chapter_rule
 build/$1: $(call objects,float,chapters/$1.cpp $(call parts_of,$1) $(SOURCES))
 	$$(CXX) $$^ $$(LIBRARIES) -o $$@
@@ -65,7 +65,7 @@ build/bench build/verify: build/%: build/float/tests/%.o $(call objects,float,$(
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(CONTROLS) $(SOURCES) $(TESTS))
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) $(SOURCES) $(TESTS))
 	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
 endef
 $(eval $(call unit_rule,float))
