@@ -5,7 +5,8 @@ MARCH    ?= native
 CXXFLAGS ?= -O3 -march=$(MARCH)
 # -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651).
 WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
-COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) $(WARNINGS) -pthread -I. -Isrc -MMD -MP
+# -fno-math-errno: sqrt needs no errno, and without it loops with roots become SIMD code.
+COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno $(WARNINGS) -pthread -I. -Isrc -MMD -MP
 LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
 MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc))
 

@@ -1,6 +1,7 @@
-"""The forward pass's peer: GPT-2 in PyTorch, float32, 2 threads, on the same model and shape.
-Prints its median time in seconds.  Needs python3-torch.
+"""The bench's peer: GPT-2's forward pass and an SAE's training step in PyTorch, float32, 2 threads,
+on the same model, rows and weights. Prints the median time in seconds. Needs python3-torch.
   python3 tests/bench_torch.py forward weights/gpt2-shape [--head]
+  python3 tests/bench_torch.py sae FILE d_in n_latent n_row k l1     (k > 0: tied, no biases)
 """
 import json
 import math
@@ -43,13 +44,53 @@ def forward(w, ids, head, n_head=12, n_layer=12):
     return norm(x, "ln_f") @ w["wte.weight"].T if head else x
 
 
-torch.set_num_threads(2)
-weights = read_weights(sys.argv[2])
-ids = torch.randint(50257, (2, 1024), generator=torch.Generator().manual_seed(1))
-seconds = []
-with torch.inference_mode():
-    for _ in range(6):
+def sae_step(path, d_in, n_latent, n_row, k, l1):
+    """One training step of a sparse autoencoder on the bench's own rows and weights."""
+    numbers = torch.frombuffer(bytearray(open(path, "rb").read()), dtype=torch.float32)
+    tied = k > 0
+    shapes = [(n_row, d_in), (n_latent, d_in)]
+    if not tied:
+        shapes += [(d_in, n_latent), (n_latent,), (d_in,)]
+    parts = [p.reshape(s).clone() for p, s in zip(
+        numbers.split([math.prod(s) for s in shapes]), shapes)]
+    x, weights = parts[0], [p.requires_grad_() for p in parts[1:]]
+    adam = torch.optim.Adam(weights, lr=1e-6)
+
+    def step():
+        if tied:
+            z = torch.relu(x @ weights[0].T)
+            kept = torch.topk(z, k, dim=1)
+            z = torch.zeros_like(z).scatter(1, kept.indices, kept.values)
+            recon = z @ weights[0]
+        else:
+            z = torch.relu(torch.addmm(weights[2], x, weights[1]))
+            recon = torch.addmm(weights[3], z, weights[0])
+        loss = torch.nn.functional.mse_loss(recon, x)
+        if l1 > 0:
+            loss = loss + l1 * z.abs().mean()
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        adam.step()
+        return z
+    return step
+
+
+def median_seconds(work):
+    seconds = []
+    for _ in range(7):
         begin = time.perf_counter()
-        forward(weights, ids, "--head" in sys.argv)
+        work()
         seconds.append(time.perf_counter() - begin)
-print(statistics.median(seconds[1:]))  # the first one warms up
+    return statistics.median(seconds[2:])  # the first ones warm up
+
+
+torch.set_num_threads(2)
+if sys.argv[1] == "forward":
+    weights = read_weights(sys.argv[2])
+    ids = torch.randint(50257, (2, 1024), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        print(median_seconds(lambda: forward(weights, ids, "--head" in sys.argv)))
+else:
+    step = sae_step(sys.argv[2], *map(int, sys.argv[3:7]), float(sys.argv[7]))
+    print(median_seconds(step))
+    print("live share", (step() != 0).float().mean().item(), file=sys.stderr)

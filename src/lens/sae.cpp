@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "lens/decorrelation.h"
 #include "lens/sae_sparse.h"
+#include "math/vector_ops.h"
 
 namespace vimach {
 
@@ -47,17 +48,16 @@ struct RowSums {
     double squares = 0, sizes = 0, live = 0;
 };
 
-/// Sums of squares, of absolute values and of numbers that are not 0; in double, row by row.
+/// Sums of squares, of absolute values and of numbers that are not 0; in Real along a row, in
+/// double over rows.
 RowSums sum_rows(ConstMatrixView m) {
     std::vector<RowSums> rows(static_cast<size_t>(m.rows));
     parallel_ranges(m.rows, row_grain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-            const Real* row = m.data + i * m.stride;
-            for (int64_t j = 0; j < m.cols; ++j) {
-                rows[i].squares += double{row[j]} * double{row[j]};
-                rows[i].sizes += std::abs(double{row[j]});
-                rows[i].live += row[j] != 0 ? 1 : 0;
-            }
+            std::span<const Real> row(m.data + i * m.stride, static_cast<size_t>(m.cols));
+            int32_t n_live = 0;
+            for (Real value : row) n_live += value != 0;
+            rows[i] = {sum_of_squares(row), sum_of_sizes(row), static_cast<double>(n_live)};
         }
     });
     RowSums total;
@@ -78,16 +78,21 @@ struct Forward {
     ConstMatrixView pre() const { return (pre_acts.size() > 0 ? pre_acts : latents).matrix(); }
 };
 
-Forward encode_block(const Sae& sae, ConstMatrixView x) {
-    Forward f = {Tensor(), Tensor({x.rows, sae.config.n_latent}), Tensor()};
-    if (sae.config.activation == Activation::gelu) f.pre_acts = Tensor(f.latents.shape);
+/// Gives a tensor this shape; what it held does not matter.
+void reshape(Tensor& t, int64_t n_row, int64_t n_col) {
+    t.shape = {n_row, n_col};
+    t.data.resize(static_cast<size_t>(n_row * n_col));
+}
+
+void encode_block(const Sae& sae, ConstMatrixView x, Forward& f) {
+    reshape(f.latents, x.rows, sae.config.n_latent);
+    if (sae.config.activation == Activation::gelu) reshape(f.pre_acts, x.rows, f.latents.cols());
     bool apart = f.pre_acts.size() > 0;
     encode_rows(sae, x, (apart ? f.pre_acts : f.latents).matrix(), f.latents.matrix());
-    return f;
 }
 
 void decode_block(const Sae& sae, ConstMatrixView x, Forward& f) {
-    f.error = Tensor({x.rows, x.cols});
+    reshape(f.error, x.rows, x.cols);
     decode_rows(sae, f.latents.matrix(), f.error.matrix());
     subtract(f.error.matrix(), x);
 }
@@ -113,30 +118,6 @@ Tensor penalty_gradient(const SaeConfig& c, const Forward& f, int64_t n_row, int
     return grad;
 }
 
-/// Everything after the encoder, on lists of live latents.
-void step_on_lists(const Sae& sae, ConstMatrixView x, const RowLists& lists, SaeStep& step,
-                   const PieceWork& decoder, const PieceWork& encoder) {
-    // Decode, and take the gradient of mse = mean (recon - x)^2.
-    const SaeConfig& c = sae.config;
-    Tensor error({x.rows, x.cols});
-    decode_lists(lists, sae.W_dec, sae.b_dec, error.matrix());
-    subtract(error.matrix(), x);
-    step.losses.mse = sum_rows(error.matrix()).squares;
-    auto n_number = static_cast<double>(x.rows * x.cols);
-    scale(error.matrix(), static_cast<Real>(2 / n_number));
-    add_column_sums(error.matrix(), step.grad.b_dec);
-
-    // Go back to the latents, then to the weights.
-    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(x.rows * c.n_latent));
-    LatentLists back = latent_gradients(lists, sae.W_dec, error.matrix(), l1);
-    for (int64_t j = 0; j < c.n_latent && c.bias; ++j) {
-        for (int64_t e = back.begin[j]; e < back.begin[j + 1]; ++e) {
-            step.grad.b_enc.data[j] += back.grad[e];
-        }
-    }
-    weight_gradients(back, x, error.matrix(), decoder, c.tied ? PieceWork{} : encoder);
-}
-
 /// Losses and gradients. Where latents are sparse, the gradients of W_dec and W_enc are handed to
 /// `decoder` and `encoder` piece by piece; else they are in `step`. Returns whether they were.
 bool run_batch(const Sae& sae, ConstMatrixView x, SaeStep& step, const PieceWork& decoder,
@@ -156,8 +137,9 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeStep& step, const PieceWork
     bool sparse = false;
     auto n_latent = static_cast<double>(x.rows * c.n_latent);
     auto n_number = static_cast<double>(x.rows * c.d_in);
+    Forward f;
     for_each_block(sae, x, [&](ConstMatrixView rows, int64_t first) {
-        Forward f = encode_block(sae, rows);
+        encode_block(sae, rows, f);
         RowSums sums = sum_rows(f.latents.matrix());
         step.losses.l1 += sums.sizes;
         step.live_share += sums.live;
@@ -179,7 +161,7 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeStep& step, const PieceWork
         backward_rows(sae, rows, f.pre(), f.latents.matrix(), f.error.matrix(),
                       grad_latents.matrix(), step.grad);
     });
-    if (sparse) step_on_lists(sae, x, lists, step, decoder, encoder);
+    if (sparse) step.losses.mse = step_on_lists(sae, x, lists, step.grad, decoder, encoder);
     step.losses.mse /= n_number;
     step.losses.l1 /= n_latent;
     step.live_share /= n_latent;
@@ -202,7 +184,9 @@ ConstMatrixView transposed(ConstMatrixView piece, std::vector<Real>& memory) {
 
 Tensor encode(const Sae& sae, ConstMatrixView x) {
     check_batch(sae, x);
-    return encode_block(sae, x).latents;
+    Forward f;
+    encode_block(sae, x, f);
+    return f.latents;
 }
 
 Tensor decode(const Sae& sae, ConstMatrixView latents) {
@@ -296,9 +280,10 @@ SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
     out.mean_latent.resize(static_cast<size_t>(c.n_latent));
 
     // Add up the blocks' latents and errors.
+    Forward f;
     std::vector<double> mean(static_cast<size_t>(c.d_in));
     for_each_block(sae, x, [&](ConstMatrixView rows, int64_t) {
-        Forward f = encode_block(sae, rows);
+        encode_block(sae, rows, f);
         decode_block(sae, rows, f);
         RowSums sums = sum_rows(f.latents.matrix());
         out.losses.mse += sum_rows(f.error.matrix()).squares;

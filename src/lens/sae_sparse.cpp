@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "math/vector_ops.h"
 
 namespace vimach {
 
@@ -12,32 +13,67 @@ namespace {
 
 constexpr int64_t latent_block = 256;  // latents whose decoder rows stay in the cache together
 constexpr int64_t piece_latents = 128;
-constexpr int64_t piece_inputs = 256;  // columns of x and of the error that stay in the cache
-constexpr int64_t row_group = 256;     // rows of the reconstruction that do
+constexpr int64_t row_grain = 32;  // rows of elementwise work given to a thread at a time
 
-// --- kernels ------------------------------------------------------------------------------------
-
-/// 64 bytes: one register of AVX-512, two of AVX2. Its memory need not be aligned.
-typedef Real Vec __attribute__((vector_size(64), aligned(sizeof(Real)), may_alias));
+/// 64 bytes: one register of AVX-512, two of AVX2.
+typedef Real Vec __attribute__((vector_size(64), may_alias));
+/// The same in memory that need not be aligned.
+typedef Real LooseVec __attribute__((vector_size(64), aligned(sizeof(Real)), may_alias));
 constexpr int64_t n_lane = 64 / sizeof(Real);
 constexpr int n_vec = 8;
 constexpr int64_t strip = n_vec * n_lane;
 
-/// Numbers `scale` and the rows of a matrix they belong to.
+// --- strips -------------------------------------------------------------------------------------
+
+/// A matrix cut into strips of columns, each stored row after row: what a loop over one strip
+/// touches lies together. The last strip is filled up with zeros; rows begin on cache lines.
+struct Strips {
+    int64_t rows, cols;
+    std::vector<Real> memory;
+
+    Strips(int64_t n_row, int64_t n_col)
+        : rows(n_row), cols(n_col), memory(static_cast<size_t>(n_row * count() * strip + n_lane)) {}
+
+    int64_t count() const { return (cols + strip - 1) / strip; }
+    Real* row(int64_t s, int64_t i) { return base() + (s * rows + i) * strip; }
+    const Real* row(int64_t s, int64_t i) const { return const_cast<Strips*>(this)->row(s, i); }
+    /// Columns of strip s.
+    int64_t width(int64_t s) const { return std::min(strip, cols - s * strip); }
+
+private:
+    Real* base() {
+        auto address = reinterpret_cast<uintptr_t>(memory.data());
+        return memory.data() + (64 - address % 64) % 64 / sizeof(Real);
+    }
+};
+
+Strips into_strips(ConstMatrixView m) {
+    Strips out(m.rows, m.cols);
+    parallel_for(out.count(), [&](int64_t s) {
+        for (int64_t i = 0; i < m.rows; ++i) {
+            std::copy_n(m.data + i * m.stride + s * strip, out.width(s), out.row(s, i));
+        }
+    });
+    return out;
+}
+
+// --- kernels ------------------------------------------------------------------------------------
+
+/// Rows of a strip, counted from `first`, and what to scale each with.
 struct Scaled {
-    int64_t count;
+    int64_t count, first;
     const int32_t* row;
     const Real* scale;
 };
 
-/// out[0 ... strip) += sum_i scale[i] * m[row[i]][0 ... strip): the sum stays in registers.
-void add_strip(const Scaled& s, const Real* m, int64_t stride, Real* out) {
+/// out[0 ... strip) += sum_i scale[i] * m[row[i] - first]: the sum stays in registers.
+void add_scaled_rows(const Scaled& s, const Real* m, Real* out) {
     Vec sum[n_vec];
     Vec* to = reinterpret_cast<Vec*>(out);
 #pragma GCC unroll 16
     for (int k = 0; k < n_vec; ++k) sum[k] = to[k];
     for (int64_t i = 0; i < s.count; ++i) {
-        const Vec* from = reinterpret_cast<const Vec*>(m + s.row[i] * stride);
+        const Vec* from = reinterpret_cast<const Vec*>(m + (s.row[i] - s.first) * strip);
         Real scale = s.scale[i];
 #pragma GCC unroll 16
         for (int k = 0; k < n_vec; ++k) sum[k] += scale * from[k];
@@ -46,24 +82,13 @@ void add_strip(const Scaled& s, const Real* m, int64_t stride, Real* out) {
     for (int k = 0; k < n_vec; ++k) to[k] = sum[k];
 }
 
-/// The same for any width.
-void add_scaled_rows(const Scaled& s, ConstMatrixView m, Real* out) {
-    int64_t j = 0;
-    for (; j + strip <= m.cols; j += strip) add_strip(s, m.data + j, m.stride, out + j);
-    for (int64_t i = 0; i < s.count && j < m.cols; ++i) {
-        const Real* from = m.data + s.row[i] * m.stride;
-        Real scale = s.scale[i];
-        for (int64_t c = j; c < m.cols; ++c) out[c] += scale * from[c];
-    }
-}
-
 Real dot(const Real* a, const Real* b, int64_t n) {
     // Keep four vectors of partial sums, then add them up in pairs.
     Vec sum[4] = {};
     int64_t j = 0;
     for (; j + 4 * n_lane <= n; j += 4 * n_lane) {
-        const Vec* x = reinterpret_cast<const Vec*>(a + j);
-        const Vec* y = reinterpret_cast<const Vec*>(b + j);
+        const LooseVec* x = reinterpret_cast<const LooseVec*>(a + j);
+        const LooseVec* y = reinterpret_cast<const LooseVec*>(b + j);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) sum[k] += x[k] * y[k];
     }
@@ -122,108 +147,181 @@ void append_rows(RowLists& lists, ConstMatrixView latents) {
     });
 }
 
-void decode_lists(const RowLists& lists, const Tensor& W_dec, const Tensor& b_dec,
-                  MatrixView recon) {
-    int64_t n_block = lists.n_block();
-    int64_t n_group = std::max<int64_t>((recon.rows + row_group - 1) / row_group, 2);
-    int64_t rows = (recon.rows + n_group - 1) / n_group;
-    int64_t n_piece = (recon.cols + piece_inputs - 1) / piece_inputs;
-    parallel_for(n_group * n_piece, [&](int64_t task) {
-        int64_t begin = std::min(task / n_piece * rows, recon.rows);
-        int64_t end = std::min(begin + rows, recon.rows), col = task % n_piece * piece_inputs;
-        int64_t n_col = std::min(piece_inputs, recon.cols - col);
-        for (int64_t i = begin; i < end; ++i) {
-            Real* out = recon.data + i * recon.stride + col;
-            if (b_dec.size() > 0) std::copy_n(b_dec.data.data() + col, n_col, out);
-            if (b_dec.size() == 0) std::fill_n(out, n_col, Real(0));
+// --- decoder ------------------------------------------------------------------------------------
+
+namespace {
+
+/// error = latents W_dec + b_dec - x, for the rows [begin, end) of strip s. The decoder's rows are
+/// copied together block by block, and serve all these rows while they lie in the cache.
+void decode_strip(const RowLists& lists, const Sae& sae, const Strips& x, int64_t s, int64_t begin,
+                  int64_t end, Strips& error) {
+    int64_t col = s * strip, width = x.width(s), n_block = lists.n_block();
+    for (int64_t i = begin; i < end; ++i) {
+        Real* out = error.row(s, i);
+        const Real* in = x.row(s, i);
+        for (int64_t c = 0; c < width; ++c) out[c] = -in[c];
+        for (int64_t c = 0; c < width && sae.config.bias; ++c) out[c] += sae.b_dec.data[col + c];
+    }
+    Strips W(latent_block, strip);
+    for (int64_t b = 0; b < n_block; ++b) {
+        int64_t first = b * latent_block, n = std::min(latent_block, lists.n_latent - first);
+        for (int64_t j = 0; j < n; ++j) {
+            std::copy_n(&sae.W_dec.data[(first + j) * x.cols + col], width, W.row(0, j));
         }
-        ConstMatrixView W = columns(W_dec.matrix(), col, n_col);
-        for (int64_t b = 0; b < n_block; ++b) {
-            for (int64_t i = begin; i < end; ++i) {
-                int64_t from = lists.segment[i * n_block + b];
-                Scaled s = {lists.segment[i * n_block + b + 1] - from, &lists.latent[from],
-                            &lists.value[from]};
-                add_scaled_rows(s, W, recon.data + i * recon.stride + col);
+        for (int64_t i = begin; i < end; ++i) {
+            int64_t from = lists.segment[i * n_block + b];
+            Scaled live = {lists.segment[i * n_block + b + 1] - from, first,
+                           lists.latent.data() + from, lists.value.data() + from};
+            add_scaled_rows(live, W.row(0, 0), error.row(s, i));
+        }
+    }
+}
+
+/// Decodes, and turns the error into the gradient of mse = mean (recon - x)^2, with its column sums
+/// for b_dec. Returns the sum of squared errors.
+double decode_and_compare(const RowLists& lists, const Sae& sae, const Strips& x, Strips& error,
+                          Tensor& grad_b_dec) {
+    // Cut the rows as well where there are few strips.
+    int64_t n_group = std::min<int64_t>((x.count() + 3) / x.count() * 2, x.rows);
+    int64_t rows = (x.rows + n_group - 1) / n_group;
+    parallel_for(x.count() * n_group, [&](int64_t task) {
+        int64_t begin = std::min(task / x.count() * rows, x.rows);
+        decode_strip(lists, sae, x, task % x.count(), begin, std::min(begin + rows, x.rows), error);
+    });
+
+    Real factor = static_cast<Real>(2 / static_cast<double>(x.rows * x.cols));
+    std::vector<double> squares(static_cast<size_t>(x.count()));
+    parallel_for(x.count(), [&](int64_t s) {
+        for (int64_t i = 0; i < x.rows; ++i) {
+            Real* row = error.row(s, i);
+            squares[s] += double{sum_of_squares({row, strip})};
+            for (int64_t c = 0; c < strip; ++c) row[c] *= factor;
+            for (int64_t c = 0; c < x.width(s) && sae.config.bias; ++c) {
+                grad_b_dec.data[s * strip + c] += row[c];
             }
         }
     });
+    double total = 0;
+    for (double value : squares) total += value;
+    return total;
 }
 
 // --- lists by latent ----------------------------------------------------------------------------
 
-LatentLists latent_gradients(const RowLists& lists, const Tensor& W_dec, ConstMatrixView grad_recon,
-                             Real l1) {
-    // Find where the entries of every block of latents begin.
-    int64_t n_block = lists.n_block();
-    std::vector<int64_t> block_begin(static_cast<size_t>(n_block + 1));
-    for (int64_t s = 0; s < lists.n_row * n_block; ++s) {
-        block_begin[s % n_block + 1] += lists.segment[s + 1] - lists.segment[s];
-    }
-    for (int64_t b = 0; b < n_block; ++b) block_begin[b + 1] += block_begin[b];
+/// The same entries latent after latent, in the order of their rows, with the gradients of the
+/// latents: those of latent j are begin[j] ... begin[j + 1].
+struct LatentLists {
+    std::vector<int64_t> begin;
+    std::vector<int32_t> row;
+    std::vector<Real> value, grad;
+};
 
-    auto total = static_cast<size_t>(block_begin[n_block]);
+/// Where the entries of every block of latents begin, latent after latent.
+std::vector<int64_t> block_begins(const RowLists& lists) {
+    int64_t n_block = lists.n_block();
+    std::vector<int64_t> begin(static_cast<size_t>(n_block + 1));
+    for (int64_t s = 0; s < lists.n_row * n_block; ++s) {
+        begin[s % n_block + 1] += lists.segment[s + 1] - lists.segment[s];
+    }
+    for (int64_t b = 0; b < n_block; ++b) begin[b + 1] += begin[b];
+    return begin;
+}
+
+/// Calls work(row, entry) for the entries of a block of latents, row after row.
+void each_entry(const RowLists& lists, int64_t block,
+                const std::function<void(int64_t row, int64_t begin, int64_t end)>& work) {
+    for (int64_t i = 0; i < lists.n_row; ++i) {
+        const int64_t* segment = &lists.segment[i * lists.n_block() + block];
+        if (segment[0] < segment[1]) work(i, segment[0], segment[1]);
+    }
+}
+
+/// Undoes recon = latents W_dec for the latents: grad = W_dec[latent] . grad_recon[row] + l1.
+LatentLists latent_gradients(const RowLists& lists, const Tensor& W_dec, const Strips& grad_recon,
+                             Real l1) {
+    std::vector<int64_t> block_begin = block_begins(lists);
+    auto total = static_cast<size_t>(block_begin.back());
     LatentLists out = {std::vector<int64_t>(static_cast<size_t>(lists.n_latent + 1)),
                        std::vector<int32_t>(total), std::vector<Real>(total),
                        std::vector<Real>(total)};
-    out.begin[lists.n_latent] = block_begin[n_block];
-    parallel_for(n_block, [&](int64_t b) {
+    out.begin[lists.n_latent] = block_begin.back();
+    parallel_for(lists.n_block(), [&](int64_t b) {
         // Count the block's entries by latent.
         int64_t first = b * latent_block, n = std::min(latent_block, lists.n_latent - first);
-        int64_t next[latent_block + 1] = {};
-        auto each_row = [&](auto&& work) {
-            for (int64_t i = 0; i < lists.n_row; ++i) {
-                for (int64_t e = lists.segment[i * n_block + b];
-                     e < lists.segment[i * n_block + b + 1]; ++e) {
-                    work(i, e);
-                }
-            }
-        };
-        each_row([&](int64_t, int64_t e) { ++next[lists.latent[e] - first + 1]; });
-        next[0] = block_begin[b];
+        int64_t next[latent_block + 1] = {block_begin[b]};
+        each_entry(lists, b, [&](int64_t, int64_t begin, int64_t end) {
+            for (int64_t e = begin; e < end; ++e) ++next[lists.latent[e] - first + 1];
+        });
         for (int64_t j = 0; j < n; ++j) next[j + 1] += next[j];
         std::copy_n(next, n, &out.begin[first]);
 
-        // Take the entries over in the order of the rows, each with its gradient.
-        each_row([&](int64_t i, int64_t e) {
-            int64_t latent = lists.latent[e], to = next[latent - first]++;
-            out.row[to] = static_cast<int32_t>(i);
-            out.value[to] = lists.value[e];
-            out.grad[to] = l1 + dot(&W_dec.data[latent * W_dec.cols()],
-                                    grad_recon.data + i * grad_recon.stride, W_dec.cols());
+        // Take the entries over, each with its gradient; the error's row is put together once.
+        std::vector<Real> error(static_cast<size_t>(grad_recon.count() * strip));
+        each_entry(lists, b, [&](int64_t i, int64_t begin, int64_t end) {
+            for (int64_t s = 0; s < grad_recon.count(); ++s) {
+                std::copy_n(grad_recon.row(s, i), strip, &error[s * strip]);
+            }
+            for (int64_t e = begin; e < end; ++e) {
+                int64_t latent = lists.latent[e], to = next[latent - first]++;
+                out.row[to] = static_cast<int32_t>(i);
+                out.value[to] = lists.value[e];
+                out.grad[to] =
+                    l1 + dot(&W_dec.data[latent * W_dec.cols()], error.data(), W_dec.cols());
+            }
         });
     });
     return out;
 }
 
-void weight_gradients(const LatentLists& lists, ConstMatrixView x, ConstMatrixView grad_recon,
-                      const PieceWork& decoder, const PieceWork& encoder) {
+/// Undoes recon = latents W_dec for W_dec, and pre_acts = x W_enc for W_enc transposed. A tied
+/// weight gets both.
+void weight_gradients(const LatentLists& lists, const Strips& x, const Strips& grad_recon,
+                      bool tied, const PieceWork& decoder, const PieceWork& encoder) {
     auto n_latent = static_cast<int64_t>(lists.begin.size()) - 1;
     int64_t n_down = (n_latent + piece_latents - 1) / piece_latents;
-    int64_t n_across = (x.cols + piece_inputs - 1) / piece_inputs;
-    parallel_for(n_down * n_across, [&](int64_t task) {
-        // Go down the latents first: the columns of x and of the error stay where they are.
-        int64_t latent = task % n_down * piece_latents, col = task / n_down * piece_inputs;
+    parallel_for(n_down * x.count(), [&](int64_t task) {
+        // Go down the latents first: the strips of x and of the error stay in the cache.
+        int64_t latent = task % n_down * piece_latents, s = task / n_down;
         int64_t n = std::min(piece_latents, n_latent - latent);
-        int64_t n_col = std::min(piece_inputs, x.cols - col);
-        ConstMatrixView error = columns(grad_recon, col, n_col), in = columns(x, col, n_col);
-        std::vector<Real> sums(static_cast<size_t>(n * n_col));
-        MatrixView grad = {sums.data(), n, n_col, n_col};
-        auto add = [&](const std::vector<Real>& scale, ConstMatrixView rows) {
+        Strips sums(n, strip);
+        auto add = [&](const std::vector<Real>& factor, const Strips& rows) {
             for (int64_t j = 0; j < n; ++j) {
                 int64_t from = lists.begin[latent + j];
-                Scaled s = {lists.begin[latent + j + 1] - from, lists.row.data() + from,
-                            scale.data() + from};
-                add_scaled_rows(s, rows, grad.data + j * n_col);
+                Scaled live = {lists.begin[latent + j + 1] - from, 0, lists.row.data() + from,
+                               factor.data() + from};
+                add_scaled_rows(live, rows.row(s, 0), sums.row(0, j));
             }
         };
-        add(lists.value, error);
-        if (encoder) {
-            decoder(grad, latent, col);
-            std::ranges::fill(sums, Real(0));
+        MatrixView grad = {sums.row(0, 0), n, x.width(s), strip};
+        add(lists.value, grad_recon);
+        if (!tied) {
+            decoder(grad, latent, s * strip);
+            std::fill_n(sums.row(0, 0), n * strip, Real(0));
         }
-        add(lists.grad, in);
-        (encoder ? encoder : decoder)(grad, latent, col);
+        add(lists.grad, x);
+        (tied ? decoder : encoder)(grad, latent, s * strip);
     });
+}
+
+}  // namespace
+
+// --- one batch ----------------------------------------------------------------------------------
+
+double step_on_lists(const Sae& sae, ConstMatrixView rows, const RowLists& lists,
+                     SaeGradients& grad, const PieceWork& decoder, const PieceWork& encoder) {
+    const SaeConfig& c = sae.config;
+    Strips x = into_strips(rows), error(rows.rows, rows.cols);
+    double squares = decode_and_compare(lists, sae, x, error, grad.b_dec);
+
+    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(x.rows * c.n_latent));
+    LatentLists back = latent_gradients(lists, sae.W_dec, error, l1);
+    for (int64_t j = 0; j < c.n_latent && c.bias; ++j) {
+        for (int64_t e = back.begin[j]; e < back.begin[j + 1]; ++e) {
+            grad.b_enc.data[j] += back.grad[e];
+        }
+    }
+    weight_gradients(back, x, error, c.tied, decoder, encoder);
+    return squares;
 }
 
 }  // namespace vimach

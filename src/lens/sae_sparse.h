@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "lens/sae_dense.h"
 
 namespace vimach {
 
@@ -25,29 +26,14 @@ struct RowLists {
 /// Adds rows of latents [n_row, n_latent]: their entries that are not 0.
 void append_rows(RowLists& lists, ConstMatrixView latents);
 
-/// recon = latents W_dec + b_dec.
-void decode_lists(const RowLists& lists, const Tensor& W_dec, const Tensor& b_dec,
-                  MatrixView recon);
-
-/// The same entries latent after latent, in the order of their rows, with the gradients of the
-/// latents: those of latent j are begin[j] ... begin[j + 1].
-struct LatentLists {
-    std::vector<int64_t> begin;
-    std::vector<int32_t> row;
-    std::vector<Real> value, grad;
-};
-
-/// Undoes recon = latents W_dec for the latents: grad = W_dec[latent] . grad_recon[row] + l1.
-LatentLists latent_gradients(const RowLists& lists, const Tensor& W_dec, ConstMatrixView grad_recon,
-                             Real l1);
-
 /// A finished piece of a gradient by latents: [some latents, some inputs], from (latent, input) on.
 using PieceWork = std::function<void(MatrixView grad, int64_t latent, int64_t input)>;
 
-/// Undoes recon = latents W_dec for W_dec, and pre_acts = x W_enc for W_enc transposed (both of
-/// them into `decoder` where the weight is one: `encoder` is empty). Every piece is handed over
-/// once, while it is in the cache.
-void weight_gradients(const LatentLists& lists, ConstMatrixView x, ConstMatrixView grad_recon,
-                      const PieceWork& decoder, const PieceWork& encoder);
+/// Everything after the encoder, for relu without decorrelation: adds the gradients of the biases
+/// to `grad`, and hands those of W_dec and of W_enc (transposed) over piece by piece, each once,
+/// while it is in the cache. A tied weight's contributions come together, to `decoder`. Returns the
+/// sum of squared errors.
+double step_on_lists(const Sae& sae, ConstMatrixView x, const RowLists& lists, SaeGradients& grad,
+                     const PieceWork& decoder, const PieceWork& encoder);
 
 }  // namespace vimach

@@ -1,4 +1,4 @@
-// Exact selection by bits; see lens/top_k.h.
+// Exact selection by bisection; see lens/top_k.h.
 // The bits of a number, taken as an integer, order like the number once its sign is dealt with.
 #include "lens/top_k.h"
 
@@ -14,57 +14,47 @@ namespace vimach {
 namespace {
 
 using Bits = std::conditional_t<sizeof(Real) == 4, uint32_t, uint64_t>;
-constexpr int n_bit = 8 * sizeof(Real), n_bin_bit = 11;
 
 /// Unsigned integers in the order of the numbers: negative ones are turned round, positive ones
 /// put above them.
 Bits order_bits(Real value) {
-    Bits bits = std::bit_cast<Bits>(value), sign = bits >> (n_bit - 1);
-    return bits ^ (-sign | Bits{1} << (n_bit - 1));
+    constexpr int sign_bit = 8 * sizeof(Real) - 1;
+    Bits bits = std::bit_cast<Bits>(value), sign = bits >> sign_bit;
+    return bits ^ (-sign | Bits{1} << sign_bit);
 }
 
-/// The k-th largest number of a row.
-Real find_kth(std::span<const Real> row, int64_t k) {
-    // Count the leading bits, and go down from the largest until the k-th is in the bin.
-    uint32_t count[1 << n_bin_bit] = {};
-    for (Real value : row) ++count[order_bits(value) >> (n_bit - n_bin_bit)];
-    Bits bin = (Bits{1} << n_bin_bit) - 1;
-    while (k > count[bin]) k -= count[bin--];
-
-    // Select among the numbers of the bin.
-    std::vector<Real> inside(row.size() + 1);
-    size_t n = 0;
-    for (Real value : row) {
-        inside[n] = value;
-        n += order_bits(value) >> (n_bit - n_bin_bit) == bin;
-    }
-    auto begin = inside.begin(), kth = begin + (k - 1);
-    std::nth_element(begin, kth, begin + static_cast<std::ptrdiff_t>(n),
-                     [](Real a, Real b) { return order_bits(a) > order_bits(b); });
-    return *kth;
+int64_t count_from(std::span<const Bits> keys, Bits threshold) {
+    int32_t count = 0;
+    for (Bits key : keys) count += key >= threshold;
+    return count;
 }
 
 }  // namespace
 
 void keep_top_k(std::span<Real> row, int64_t k, bool keep_ties) {
     ensure(k >= 1, "k counts from 1", "keep_top_k", "pass k >= 1");
-    if (k >= static_cast<int64_t>(row.size())) return;
-    Real kth = find_kth(row, k);
+    auto n = static_cast<int64_t>(row.size());
+    if (k >= n) return;
+    std::vector<Bits> keys(row.size());
+    std::ranges::transform(row, keys.begin(), order_bits);
 
-    // Without surplus ties one comparison decides.
-    int64_t n_above = 0, n_kept = 0;
-    for (Real value : row) {
-        n_above += value > kth;
-        n_kept += value >= kth;
+    // Halve the range in which the k-th largest key lies until a threshold keeps k, or until the
+    // range is one key, which several numbers share: count(low) >= k > count(high).
+    Bits low = *std::ranges::min_element(keys), high = *std::ranges::max_element(keys) + 1;
+    int64_t n_kept = n;
+    while (n_kept > k && high - low > 1) {
+        Bits middle = low + (high - low) / 2;
+        int64_t count = count_from(keys, middle);
+        (count >= k ? low : high) = middle;
+        n_kept = count >= k ? count : n_kept;
     }
-    if (keep_ties || n_kept == k) {
-        for (Real& value : row) value = value >= kth ? value : 0;
-        return;
-    }
-    int64_t room = k - n_above;
-    for (Real& value : row) {
-        bool kept = value > kth || (value == kth && room-- > 0);
-        value = kept ? value : 0;
+    for (size_t j = 0; j < row.size(); ++j) row[j] = keys[j] >= low ? row[j] : 0;
+
+    // What is too many equals the k-th: drop the highest indices.
+    for (int64_t j = n - 1; n_kept > k && !keep_ties; --j) {
+        if (keys[j] != low) continue;
+        row[j] = 0;
+        --n_kept;
     }
 }
 

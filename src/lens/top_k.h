@@ -1,5 +1,5 @@
-// Keeping the k largest numbers of a row, exactly: the k-th largest is found by a histogram of the
-// leading bits and a selection among the few numbers of its bin.
+// Keeping the k largest numbers of a row, exactly: the threshold is found by bisection, each step
+// one count over the row, which costs less than a selection that moves numbers about.
 #pragma once
 
 #include <cstdint>

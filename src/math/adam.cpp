@@ -2,6 +2,8 @@
 // Every weight is on its own, so pieces of any size may run on any thread.
 #include "math/adam.h"
 
+#include <cmath>
+
 #include "core/ensure.h"
 #include "core/parallel.h"
 
@@ -32,6 +34,17 @@ void prepare(AdamMoments& moments, const Tensor& weights) {
     ensure(moments.m.shape == weights.shape && moments.v.shape == weights.shape,
            "the moments have another shape than the weights", "adam",
            "keep one AdamMoments for each tensor");
+}
+
+void adam_update(const AdamRates& rates, int64_t count, const Real* __restrict grad,
+                 Real* __restrict weights, Real* __restrict m, Real* __restrict v) {
+    for (int64_t i = 0; i < count; ++i) {
+        Real g = grad[i];
+        m[i] = rates.beta1 * m[i] + (1 - rates.beta1) * g;
+        v[i] = rates.beta2 * v[i] + (1 - rates.beta2) * g * g;
+        weights[i] = rates.keep * weights[i] -
+                     rates.step_size * m[i] / (std::sqrt(v[i]) * rates.v_scale + rates.epsilon);
+    }
 }
 
 void adam_step(Tensor& weights, const Tensor& grad, AdamMoments& moments, int64_t step,

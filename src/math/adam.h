@@ -4,9 +4,7 @@
 // with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t) and t = 1, 2, ... the number of the step.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
-#include <span>
 
 #include "core/tensor.h"
 
@@ -41,17 +39,7 @@ struct AdamRates {
 AdamRates adam_rates(const AdamSettings& settings, int64_t step);
 
 /// The step for `count` weights in a row, on the calling thread: for gradients still in the cache.
-inline void adam_update(const AdamRates& rates, int64_t count, const Real* grad, Real* weights,
-                        Real* m, Real* v) {
-    for (int64_t i = 0; i < count; ++i) {
-        Real g = grad[i];
-        Real mean = rates.beta1 * m[i] + (1 - rates.beta1) * g;
-        Real square = rates.beta2 * v[i] + (1 - rates.beta2) * g * g;
-        m[i] = mean;
-        v[i] = square;
-        weights[i] = rates.keep * weights[i] -
-                     rates.step_size * mean / (std::sqrt(square) * rates.v_scale + rates.epsilon);
-    }
-}
+void adam_update(const AdamRates& rates, int64_t count, const Real* grad, Real* weights, Real* m,
+                 Real* v);
 
 }  // namespace vimach

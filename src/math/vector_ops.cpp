@@ -36,6 +36,18 @@ Real sum(std::span<const Real> x) {
     return lanes.total();
 }
 
+Real sum_of_squares(std::span<const Real> x) { return sum_squared_deviations(x, 0); }
+
+Real sum_of_sizes(std::span<const Real> x) {
+    Lanes lanes;
+    size_t i = 0;
+    for (; i + n_lane <= x.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l) lanes.lane[l] += std::abs(x[i + l]);
+    }
+    for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += std::abs(x[i]);
+    return lanes.total();
+}
+
 Real sum_squared_deviations(std::span<const Real> x, Real mean) {
     Lanes lanes;
     size_t i = 0;

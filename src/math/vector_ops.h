@@ -70,6 +70,10 @@ inline Normal vector_normal(double x) {
 /// Sum of x.
 Real sum(std::span<const Real> x);
 
+/// Sum of x^2, and of |x|.
+Real sum_of_squares(std::span<const Real> x);
+Real sum_of_sizes(std::span<const Real> x);
+
 /// Sum of (x - mean)^2.
 Real sum_squared_deviations(std::span<const Real> x, Real mean);
 
