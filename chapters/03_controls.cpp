@@ -6,11 +6,11 @@
 #include <cmath>
 
 #include "core/ensure.h"
-#include "core/parallel.h"
 #include "core/rng.h"
 #include "math/blas.h"
+#include "math/lapack.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 // --- what the SAEs are trained on ---------------------------------------------------------------
 
@@ -23,37 +23,57 @@ double scale_to_unit(Tensor& x) {
     return unit;
 }
 
-Tensor gaussian_twin(const Tensor& x, double unit, uint64_t seed) {
-    constexpr int64_t n_block_row = 128;
-    int64_t n = x.rows();
-    ensure(n >= 2, "needs two rows", "gaussian_twin", "pass [n_row, width]");
-    std::vector<double> mean(static_cast<size_t>(x.cols()));
-    for (int64_t i = 0; i < n; ++i) {
-        for (int64_t j = 0; j < x.cols(); ++j) mean[j] += x.row(i)[j] / static_cast<double>(n);
-    }
+namespace {
 
-    // A mixture of the rows as they are has the mean's part too; taking its own mean off every g
-    // centres the rows instead, without a copy of them.
-    Tensor twin(x.shape);
-    double scale = unit / std::sqrt(static_cast<double>(n - 1));
-    parallel_ranges(n, n_block_row, [&](int64_t begin, int64_t end) {
-        Rng rng(seed * 1'000'003 + static_cast<uint64_t>(begin));
-        Tensor g({end - begin, n});
-        for (int64_t i = 0; i < g.rows(); ++i) {
-            double total = 0;
-            for (Real& value : g.row(i)) total += value = static_cast<Real>(rng.normal());
-            auto centre = static_cast<Real>(total / static_cast<double>(n));
-            for (Real& value : g.row(i)) value -= centre;
+/// Takes the column means off, and returns them.
+std::vector<double> centre(Tensor& x) {
+    std::vector<double> means(static_cast<size_t>(x.cols()));
+    for (int64_t i = 0; i < x.rows(); ++i) {
+        for (int64_t j = 0; j < x.cols(); ++j) means[j] += x.row(i)[j];
+    }
+    for (double& value : means) value /= static_cast<double>(x.rows());
+    for (int64_t i = 0; i < x.rows(); ++i) {
+        for (int64_t j = 0; j < x.cols(); ++j) x.row(i)[j] -= static_cast<Real>(means[j]);
+    }
+    return means;
+}
+
+/// R with R^T R = the covariance of centred rows. Products that differ by rounding in their two
+/// halves are no problem to LAPACK, which reads one of them.
+Tensor covariance_root(const Tensor& centred_x) {
+    int64_t d = centred_x.cols();
+    Tensor root({d, d});
+    matmul(centred_x.matrix(), centred_x.matrix(), root.matrix(), {.transpose_a = true});
+    Matrix c(d, d);
+    std::ranges::copy(root.data, c.data.begin());
+    Eigen eigen = symmetric_eigen(c);
+    for (int64_t i = 0; i < d; ++i) {
+        double l = std::max(eigen.values[i], 0.0) / static_cast<double>(centred_x.rows() - 1);
+        for (int64_t j = 0; j < d; ++j) {
+            root.row(i)[j] = static_cast<Real>(std::sqrt(l) * eigen.vectors.at(i, j));
         }
-        MatrixView rows = row_range(twin.matrix(), begin, end - begin);
-        matmul_serial(g.matrix(), x.matrix(), rows, {.alpha = static_cast<Real>(scale)});
-        for (int64_t i = begin; i < end; ++i) {
+    }
+    return root;
+}
+
+}  // namespace
+
+void make_gaussian(Tensor& x, double unit, uint64_t seed) {
+    constexpr int64_t n_block_row = 256;
+    ensure(x.rows() >= 2, "needs two rows", "make_gaussian", "pass [n_row, width]");
+    std::vector<double> means = centre(x);
+    Tensor root = covariance_root(x), g({std::min(n_block_row, x.rows()), x.cols()});
+    Rng rng(seed);
+    for (int64_t first = 0; first < x.rows(); first += n_block_row) {
+        int64_t n = std::min(n_block_row, x.rows() - first);
+        for (Real& value : g.data) value = static_cast<Real>(rng.normal());
+        matmul(row_range(g.matrix(), 0, n), root.matrix(), row_range(x.matrix(), first, n));
+        for (int64_t i = first; i < first + n; ++i) {
             for (int64_t j = 0; j < x.cols(); ++j) {
-                twin.row(i)[j] += static_cast<Real>(unit * mean[j]);
+                x.row(i)[j] = static_cast<Real>(unit * (x.row(i)[j] + means[j]));
             }
         }
-    });
-    return twin;
+    }
 }
 
 double first_row_ratio(ConstMatrixView window) {
@@ -221,8 +241,11 @@ struct Compared {
 Compared compare(const Trend (&trends)[n_arm], Measure Trend::*which) {
     const Measure& measured = trends[trained].*which;
     const Measure &a = trends[random_weights].*which, &b = trends[gaussian].*which;
-    bool a_nearer = gap(measured.interval, a.interval) <= gap(measured.interval, b.interval);
-    return {measured, a_nearer ? a : b};
+    double to_a = gap(measured.interval, a.interval), to_b = gap(measured.interval, b.interval);
+    bool both_overlap = to_a == 0 && to_b == 0;
+    if (both_overlap)
+        to_a = std::abs(measured.value - a.value), to_b = std::abs(measured.value - b.value);
+    return {measured, to_a < to_b ? a : b};
 }
 
 /// The distance of a minimum from the middle of the document's range, in layers.
@@ -282,4 +305,4 @@ std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
     return claims;
 }
 
-}  // namespace vimach
+}  // namespace vimach::laminar

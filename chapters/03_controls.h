@@ -10,7 +10,7 @@
 #include "math/matrix.h"
 #include "show/claims.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 /// What the SAEs of a profile were trained on: the trained model's layers as they are, scaled to unit
 /// mean square, as Gaussian data of the same mean and covariance; and those of random weights, also
@@ -50,10 +50,9 @@ constexpr ResultField result_fields[] = {{"density", &LayerResult::density},
 /// Divides by the root of the mean square, which it returns (1 where all is zero).
 double scale_to_unit(Tensor& x);
 
-/// Gaussian rows with the mean and covariance of the rows of x, times `unit`: every row is
-///   mean + g Xc / sqrt(n - 1),  g [n] standard normal, Xc the centred rows,
-/// whose covariance is Xc^T Xc / (n - 1) without any eigenvectors.
-Tensor gaussian_twin(const Tensor& x, double unit, uint64_t seed);
+/// Replaces the rows of x by Gaussian ones with their mean and covariance C, times `unit`:
+///   unit * (mean + g R),  g standard normal,  R = diag(sqrt(l)) V  with  C = V^T diag(l) V.
+void make_gaussian(Tensor& x, double unit, uint64_t seed);
 
 /// Norm of a window's first row over the median norm of its other rows; 0 for a single row.
 double first_row_ratio(ConstMatrixView window);
@@ -120,4 +119,4 @@ constexpr double published_mlp_fvu[] = {0.001, 0.43, 0.45, 0.43, 0.56, 0.48,
 /// The trend of such a list, as if it were a profile of one seed.
 Trend published_trend(std::span<const double> values, const Draws& draws, uint64_t seed);
 
-}  // namespace vimach
+}  // namespace vimach::laminar

@@ -28,6 +28,7 @@
 #include "text/tokenizer.h"
 
 using namespace vimach;
+using namespace vimach::laminar;
 
 namespace {
 
@@ -104,11 +105,16 @@ double together(const SaeSummary& summary) {
            static_cast<double>(summary.n_live.size());
 }
 
+/// Every layer draws its own numbers, the same ones for every arm.
+uint64_t job_seed(const Job& job) {
+    return job.seed * 1'000'003 + static_cast<uint64_t>(job.layer);
+}
+
 /// Trains a fresh SAE on the rows of x [n_row, width].
 LayerResult train_sae(const Tensor& x, const Job& job, Run& run) {
     // Every arm of a layer begins with the same weights and sees the rows in the same order.
     const Settings& s = run.s;
-    Rng rng(job.seed * 1'000'003 + static_cast<uint64_t>(job.layer));
+    Rng rng(job_seed(job));
     Sae sae = random_sae(sae_config(s, x.cols(), job.l1), rng);
     SaeAdam adam = {.settings = {.learning_rate = s.learning_rate}};
     int64_t n_batch_row = s.n_batch_row > 0 ? std::min(s.n_batch_row, x.rows()) : x.rows();
@@ -178,9 +184,7 @@ void run_model(const Gpt2& model, Stream stream, uint64_t seed, bool is_random, 
                 stored = true;
                 continue;
             }
-            if (job.arm == gaussian) {
-                rows.x = gaussian_twin(rows.x, unit, seed * 1'000'003 + uint64_t(layer));
-            }
+            if (job.arm == gaussian) make_gaussian(rows.x, unit, job_seed(job));
             run.store.add(job, train_sae(rows.x, job, run));
         }
         run.progress.finish_part(format("seed %lu, %s, layer %ld%s", seed,

@@ -8,7 +8,7 @@
 #include "core/ensure.h"
 #include "math/stats.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 namespace {
 
@@ -213,4 +213,4 @@ void draw_published(Report& report) {
                      error);
 }
 
-}  // namespace vimach
+}  // namespace vimach::laminar

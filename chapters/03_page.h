@@ -9,7 +9,7 @@
 #include "show/report.h"
 #include "show/table.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 /// The profiles of a run: one for every arm and number.
 struct Profiles {
@@ -48,4 +48,4 @@ void draw_first_tokens(Report& report, const FirstTokens& first);
 /// The published profiles of GPT-2 small.
 void draw_published(Report& report);
 
-}  // namespace vimach
+}  // namespace vimach::laminar

@@ -10,7 +10,7 @@
 #include "core/ensure.h"
 #include "core/rng.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 double memory_bound(const RunShape& s) {
     double numbers = static_cast<double>(s.model.n_parameter()) +
@@ -63,4 +63,4 @@ void add_plan(Table& table, const RunShape& s, double epoch_seconds) {
                     duration_text(one * static_cast<double>(s.n_sae))});
 }
 
-}  // namespace vimach
+}  // namespace vimach::laminar

@@ -9,7 +9,7 @@
 #include "model/gpt2.h"
 #include "show/table.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 /// The size of a run.
 struct RunShape {
@@ -38,4 +38,4 @@ double measure_epoch(const RunShape& shape);
 /// A row of "run", "memory", "one arm, one seed", "all" for each shape, given its epoch's seconds.
 void add_plan(Table& table, const RunShape& shape, double epoch_seconds);
 
-}  // namespace vimach
+}  // namespace vimach::laminar

@@ -9,7 +9,7 @@
 #include "core/ensure.h"
 #include "core/files.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 uint64_t hash_bytes(std::string_view bytes, uint64_t hash) {
     for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
@@ -101,4 +101,4 @@ void Store::finish() const {
     std::filesystem::remove(path_, ignored);
 }
 
-}  // namespace vimach
+}  // namespace vimach::laminar

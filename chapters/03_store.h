@@ -10,7 +10,7 @@
 
 #include "03_controls.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 /// Which SAE: what it was trained on, with which weight of L1, in which layer, from which seed.
 struct Job {
@@ -59,4 +59,4 @@ private:
     size_t n_reused_ = 0;
 };
 
-}  // namespace vimach
+}  // namespace vimach::laminar

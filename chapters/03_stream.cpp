@@ -8,7 +8,7 @@
 #include "03_controls.h"
 #include "core/ensure.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 namespace {
 
@@ -90,4 +90,4 @@ LayerRows run_block(const Gpt2& model, Stream& stream, int64_t layer, const char
     return out;
 }
 
-}  // namespace vimach
+}  // namespace vimach::laminar

@@ -9,7 +9,7 @@
 #include "core/rng.h"
 #include "model/gpt2.h"
 
-namespace vimach {
+namespace vimach::laminar {
 
 /// "0-3,11" as layers in rising order; all where the text is empty. Throws UsageError.
 std::vector<int64_t> parse_layers(const std::string& text, int64_t n_layer);
@@ -37,4 +37,4 @@ struct LayerRows {
 LayerRows run_block(const Gpt2& model, Stream& stream, int64_t layer, const char* hook,
                     int64_t n_cut);
 
-}  // namespace vimach
+}  // namespace vimach::laminar
