@@ -74,6 +74,7 @@ RowSums sum_rows(ConstMatrixView m) {
 struct Forward {
     Tensor pre_acts, latents;  ///< [n_row, n_latent]
     Tensor error;              ///< recon - x, [n_row, d_in]
+    Tensor grad_pre;           ///< room for the gradient of pre_acts, [n_row, n_latent]
 
     ConstMatrixView pre() const { return (pre_acts.size() > 0 ? pre_acts : latents).matrix(); }
 };
@@ -98,25 +99,6 @@ void decode_block(const Sae& sae, ConstMatrixView x, Forward& f) {
 }
 
 // --- one batch ----------------------------------------------------------------------------------
-
-/// The gradient of the penalties with respect to a block's latents, [n_row, n_latent].
-Tensor penalty_gradient(const SaeConfig& c, const Forward& f, int64_t n_row, int64_t first,
-                        const Decorrelation& together) {
-    Tensor grad(f.latents.shape);
-    Real l1 = static_cast<Real>(c.l1 / static_cast<double>(n_row * c.n_latent));
-    Real weight = static_cast<Real>(c.decorrelation);
-    parallel_ranges(grad.rows(), row_grain, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const Real* z = f.latents.data.data() + i * c.n_latent;
-            Real* g = grad.data.data() + i * c.n_latent;
-            for (int64_t j = 0; j < c.n_latent; ++j) g[j] = z[j] > 0 ? l1 : z[j] < 0 ? -l1 : 0;
-            if (c.decorrelation == 0) continue;
-            const Real* extra = together.grad_latents.data.data() + (first + i) * c.n_latent;
-            for (int64_t j = 0; j < c.n_latent; ++j) g[j] += weight * extra[j];
-        }
-    });
-    return grad;
-}
 
 /// Losses and gradients. Where latents are sparse, the gradients of W_dec and W_enc are handed to
 /// `decoder` and `encoder` piece by piece; else they are in `step`. Returns whether they were.
@@ -157,9 +139,12 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeStep& step, const PieceWork
         decode_block(sae, rows, f);
         step.losses.mse += sum_rows(f.error.matrix()).squares;
         scale(f.error.matrix(), static_cast<Real>(2 / n_number));
-        Tensor grad_latents = penalty_gradient(c, f, x.rows, first, together);
-        backward_rows(sae, rows, f.pre(), f.latents.matrix(), f.error.matrix(),
-                      grad_latents.matrix(), step.grad);
+        Penalties penalties = {.l1 = static_cast<Real>(c.l1 / n_latent),
+                               .decorrelation = static_cast<Real>(c.decorrelation)};
+        if (c.decorrelation > 0) penalties.grad_latents = &together.grad_latents.row(first)[0];
+        reshape(f.grad_pre, rows.rows, c.n_latent);
+        backward_rows(sae, rows, f.pre(), f.latents.matrix(), f.error.matrix(), penalties,
+                      f.grad_pre.matrix(), step.grad);
     });
     if (sparse) step.losses.mse = step_on_lists(sae, x, lists, step.grad, decoder, encoder);
     step.losses.mse /= n_number;
