@@ -12,6 +12,22 @@
 
 namespace vimach::laminar {
 
+// --- what comes of an SAE
+// --------------------------------------------------------------------------
+
+double density_times_activation(const SaeSummary& summary) {
+    auto [least, most] = std::ranges::minmax(summary.n_live);
+    auto [low, high] = std::ranges::minmax(summary.mean_latent);
+    if (least == most || low == high) return 0;
+    double total = 0;
+    for (size_t j = 0; j < summary.n_live.size(); ++j) {
+        double density = static_cast<double>(summary.n_live[j] - least);
+        total += density * (summary.mean_latent[j] - low);
+    }
+    return total / static_cast<double>(most - least) / (high - low) /
+           static_cast<double>(summary.n_live.size());
+}
+
 // --- what the SAEs are trained on ---------------------------------------------------------------
 
 double scale_to_unit(Tensor& x) {
@@ -111,9 +127,9 @@ double depth_of(int64_t layer, const std::vector<int64_t>& layers) {
     return span > 0 ? 2 * static_cast<double>(layer - layers.front()) / span - 1 : 0;
 }
 
-double rise_of(const Points& p) {
-    double centre = mean(p.value);
-    return centre > 0 ? 2 * slope(p.depth, p.value) / centre : 0;
+/// From one end of the line to the other, in units of the profile's mean.
+double rise_of(const Points& p, double unit) {
+    return unit > 0 ? 2 * slope(p.depth, p.value) / unit : 0;
 }
 
 double line_of(const Points& p) {
@@ -184,6 +200,8 @@ Trend measure_trend(const Profile& profile, const std::vector<int64_t>& layers, 
     whole.value = column_means(profile);
     for (int64_t layer : layers) whole.depth.push_back(depth_of(layer, layers));
 
+    double unit = mean(whole.value);
+
     // Resample; a sample of fewer than four layers has no curve.
     Rng rng(seed);
     std::vector<double> rises, lines, curves;
@@ -191,12 +209,12 @@ Trend measure_trend(const Profile& profile, const std::vector<int64_t>& layers, 
     while (static_cast<int64_t>(rises.size()) < draws.n_bootstrap) {
         Points p = resample(profile, layers, rng);
         if (p.n_depth() < n_needed) continue;
-        rises.push_back(rise_of(p));
+        rises.push_back(rise_of(p, unit));
         lines.push_back(line_of(p));
         curves.push_back(curve_of(p));
     }
     double tau = kendall_tau(whole.depth, whole.value);
-    return {.rise = {rise_of(whole), central_95(rises)},
+    return {.rise = {rise_of(whole, unit), central_95(rises)},
             .line = {line_of(whole), central_95(lines)},
             .curve = {curve_of(whole), central_95(curves)},
             .minimum = measure_minimum(profile, whole.value, layers),
@@ -291,6 +309,13 @@ void judge_size(const Findings& f, const Criteria& c, bool small, std::vector<Cl
 }
 
 }  // namespace
+
+std::string saturation(const Profile& density, double ceiling) {
+    for (double value : density.data) {
+        if (ceiling == 0 || std::abs(value - ceiling) > 1e-3) return "";
+    }
+    return format("density is k / n_latent = %.4f in every layer", ceiling);
+}
 
 std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
     std::vector<Claim> claims;

@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "lens/sae.h"
 #include "math/matrix.h"
 #include "show/claims.h"
 
 namespace vimach::laminar {
 
-/// What the SAEs of a profile were trained on: the trained model's layers as they are, scaled to unit
-/// mean square, as Gaussian data of the same mean and covariance; and those of random weights, also
-/// scaled, since their own units mean nothing.
+/// What the SAEs of a profile were trained on: the trained model's layers as they are, scaled to
+/// unit mean square, as Gaussian data of the same mean and covariance; and those of random weights,
+/// also scaled, since their own units mean nothing.
 enum Arm { trained, unit_scale, gaussian, random_weights, n_arm };
 constexpr const char* arm_names[n_arm] = {"trained", "unit scale", "Gaussian", "random weights"};
 
@@ -31,6 +32,9 @@ struct LayerResult {
     double l0 = 0;        ///< live latents of a row
     double together = 0;  ///< mean over latents of density x activation, each scaled to 0 ... 1
 };
+
+/// Mean over latents of density x activation, each scaled so that it runs from 0 to 1.
+double density_times_activation(const SaeSummary& summary);
 
 /// One of LayerResult's numbers, by its name.
 struct ResultField {
@@ -102,6 +106,10 @@ struct Findings {
     Measure first_token = {}, first_token_control = {};
     std::string saturated = {};  ///< the constant that sets the density of every layer, or nothing
 };
+
+/// What sets the density where top-k is full: "" unless every number of the profile is the ceiling
+/// k / n_latent, but for rounding. 0 stands for no ceiling.
+std::string saturation(const Profile& density, double ceiling);
 
 /// Claims 3a (rise, line) and 3b (curve and minimum of MSE and of FVU) for either size, and 3c.
 /// The control of each is that of random weights or that of Gaussian data, whichever comes nearer.

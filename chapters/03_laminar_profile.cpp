@@ -37,7 +37,7 @@ struct Settings {
     bool random_windows;        // drawn at random, or one after the other
     int64_t n_cut;              // tokens cut from the beginning of every window
     const char* hook;           // the activation of every block
-    int64_t latents_per_input;  // n_latent = this * width
+    int64_t latents_per_input;  // n/in: n_latent = this * width
     bool tied, bias;
     int64_t kept_one_in;        // top-k with k = n_latent / this; 0: no top-k
     int64_t n_batch_row;        // 0: all rows in one batch
@@ -51,10 +51,11 @@ struct Settings {
     Criteria criteria = {};  // with their reasons in 03_controls.h
 };
 
+using enum PageForm;
 // clang-format off
-//                     page              random  cut  hook       latents  tied   bias   k  batch  l1  sweep
-const Settings seed   = {PageForm::text,   true,  1,  "mlp_out",  4,      false, true,  0,  1024,  1,  {0.1, 0.3, 3, 10}};
-const Settings course = {PageForm::markup, false, 0,  "mlp_pre",  2,      true,  false, 3,  0,     1,  {}};
+//                      page    random cut hook     n/in tied   bias   k  batch l1 sweep
+const Settings seed   = {text,   true,  1, "mlp_out", 4,   false, true,  0, 1024, 1, {.1, .3, 3, 10}};
+const Settings course = {markup, false, 0, "mlp_pre", 2,   true,  false, 3, 0,    1, {}};
 // clang-format on
 
 const ChapterInfo info = {
@@ -91,23 +92,19 @@ SaeConfig sae_config(const Settings& s, int64_t width, double l1) {
             .l1 = l1};
 }
 
-/// Mean over latents of density x activation, each scaled so that it runs from 0 to 1.
-double together(const SaeSummary& summary) {
-    auto [least, most] = std::ranges::minmax(summary.n_live);
-    auto [low, high] = std::ranges::minmax(summary.mean_latent);
-    if (least == most || low == high) return 0;
-    double total = 0;
-    for (size_t j = 0; j < summary.n_live.size(); ++j) {
-        double density = static_cast<double>(summary.n_live[j] - least);
-        total += density * (summary.mean_latent[j] - low);
-    }
-    return total / static_cast<double>(most - least) / (high - low) /
-           static_cast<double>(summary.n_live.size());
-}
-
 /// Every layer draws its own numbers, the same ones for every arm.
 uint64_t job_seed(const Job& job) {
     return job.seed * 1'000'003 + static_cast<uint64_t>(job.layer);
+}
+
+/// Copies the rows that `order` lists from `first` on, as many as there are, up to a full batch.
+ConstMatrixView take_rows(const Tensor& x, const std::vector<int64_t>& order, int64_t first,
+                          Tensor& batch) {
+    int64_t n = std::min(batch.rows(), x.rows() - first);
+    for (int64_t i = 0; i < n; ++i) {
+        std::ranges::copy(x.row(order[first + i]), batch.row(i).begin());
+    }
+    return row_range(batch.matrix(), 0, n);
 }
 
 /// Trains a fresh SAE on the rows of x [n_row, width].
@@ -126,13 +123,8 @@ LayerResult train_sae(const Tensor& x, const Job& job, Run& run) {
         double loss = 0;
         std::vector<int64_t> order = rng.permutation(x.rows());
         for (int64_t first = 0; first < x.rows(); first += n_batch_row) {
-            ConstMatrixView rows = x.matrix();
-            if (n_batch_row < x.rows()) {
-                rows = row_range(batch.matrix(), 0, std::min(n_batch_row, x.rows() - first));
-                for (int64_t i = 0; i < rows.rows; ++i) {
-                    std::ranges::copy(x.row(order[first + i]), batch.row(i).begin());
-                }
-            }
+            ConstMatrixView rows =
+                batch.size() > 0 ? take_rows(x, order, first, batch) : x.matrix();
             SaeTrained step = sae_train_step(sae, rows, adam);
             loss += total_loss(sae.config, step.losses) * static_cast<double>(rows.rows);
         }
@@ -147,8 +139,13 @@ LayerResult train_sae(const Tensor& x, const Job& job, Run& run) {
         run.progress.step(where + format(", loss %.5f", loss));
     }
     SaeSummary end = summarise(sae, x.matrix());
-    return {end.density(), end.alive(), end.losses.mse, end.losses.l1,
-            end.fvu,       end.l0,      together(end)};
+    return {end.density(),
+            end.alive(),
+            end.losses.mse,
+            end.losses.l1,
+            end.fvu,
+            end.l0,
+            density_times_activation(end)};
 }
 
 // --- all of them --------------------------------------------------------------------------------
@@ -193,57 +190,6 @@ void run_model(const Gpt2& model, Stream stream, uint64_t seed, bool is_random, 
     }
 }
 
-Profiles gather(const Run& run) {
-    Profiles p = {.layers = run.layers, .of = {}};
-    for (int arm = 0; arm < n_arm; ++arm) {
-        for (size_t f = 0; f < std::size(result_fields); ++f) {
-            p.of[arm][f] = run.store.profile(static_cast<Arm>(arm), run.s.l1, run.layers,
-                                             run.first_seed, run.s.n_seed, result_fields[f]);
-        }
-    }
-    return p;
-}
-
-FirstTokens first_tokens(const Run& run) {
-    FirstTokens first;
-    for (bool is_random : {false, true}) {
-        for (const auto& ratios : run.first_ratios[is_random]) {
-            if (ratios.empty()) continue;  // behind the last layer that was asked for
-            Measure measure = measure_ratio(ratios, run.s.draws, run.first_seed);
-            (is_random ? first.random : first.trained).push_back(measure);
-        }
-    }
-    return first;
-}
-
-/// The density that top-k allows at most; 0 where it allows any.
-double density_ceiling(const SaeConfig& c) {
-    return static_cast<double>(c.top_k) / static_cast<double>(c.n_latent);
-}
-
-/// The constant that sets the density of every layer, where top-k is full everywhere.
-std::string saturation(const Profiles& profiles, const SaeConfig& c) {
-    double ceiling = density_ceiling(c);
-    for (double value : profiles.of[trained][0].data) {
-        if (ceiling == 0 || std::abs(value - ceiling) > 1e-3) return "";
-    }
-    return format("density is k / n_latent = %.4f in every layer", ceiling);
-}
-
-/// What other weights of L1 do on the middle layer.
-Table sweep_table(const Run& run) {
-    Table table = {.header = {"L1 weight", "density", "L0", "FVU"}};
-    std::vector<double> weights = run.s.sweep;
-    weights.push_back(run.s.l1);
-    std::ranges::sort(weights);
-    for (double l1 : weights) {
-        const LayerResult& r = *run.store.find({trained, l1, run.swept_layer, run.first_seed});
-        add_row(table, {format("%g", l1), format("%.4f", r.density), format("%.4f", r.l0),
-                        format("%.4f", r.fvu)});
-    }
-    return table;
-}
-
 // --- before and after ---------------------------------------------------------------------------
 
 Settings choose_settings(const Options& options) {
@@ -267,18 +213,6 @@ uint64_t run_hash(const Settings& s, const std::string& page, const std::string&
                s.random_windows, s.n_cut, s.hook, s.latents_per_input, s.tied, s.bias,
                s.kept_one_in, s.n_batch_row, s.learning_rate, s.n_epoch, s.n_token);
     return hash_file(model_folder + "/model.safetensors", hash_bytes(page, hash_bytes(text)));
-}
-
-/// "15 of 75 epochs, 2 of 12 layers", or nothing.
-std::string scaled_down(const Settings& s, const Settings& full, size_t n_layer_run,
-                        int64_t n_layer) {
-    std::string text;
-    if (s.n_epoch < full.n_epoch) text += format(", %ld of %ld epochs", s.n_epoch, full.n_epoch);
-    if (s.n_token < full.n_token) text += format(", %ld of %ld tokens", s.n_token, full.n_token);
-    if (static_cast<int64_t>(n_layer_run) < n_layer) {
-        text += format(", %zu of %ld layers", n_layer_run, n_layer);
-    }
-    return text.empty() ? text : text.substr(2);
 }
 
 /// The shape of a run on a model of this configuration.
@@ -335,13 +269,15 @@ void chapter(const Options& options) {
     std::vector<int64_t> layers = parse_layers(options.text("--layers", ""), c.n_layer);
     bool whole = static_cast<int64_t>(layers.size()) == c.n_layer;
     RunShape shape = run_shape("this run", c, s, layers.size());
-    std::string scaled = scaled_down(s, full, layers.size(), c.n_layer);
+    std::string scaled = scaled_down({{s.n_epoch, full.n_epoch, "epochs"},
+                                      {s.n_token, full.n_token, "tokens"},
+                                      {shape.n_layer, c.n_layer, "layers"}});
     std::printf("model: %s\npreset %s; blocks.N.%s, %ld wide, in %zu layers; %ld latents",
                 describe(model).c_str(), preset.c_str(), s.hook, shape.sae.d_in, layers.size(),
                 shape.sae.n_latent);
     if (shape.sae.top_k > 0) std::printf(", the %ld largest kept", shape.sae.top_k);
     std::printf("; %ld epochs\npage: %ld tokens of %s; %ld windows of %ld, first token %s\n",
-                s.n_epoch, n_id, s.form == PageForm::text ? "text" : "markup", n_window, n_ctx,
+                s.n_epoch, n_id, s.form == text ? "text" : "markup", n_window, n_ctx,
                 s.n_cut > 0 ? "cut off" : "kept");
     if (!scaled.empty()) std::printf("scaled down: %s\n", scaled.c_str());
 
@@ -379,18 +315,20 @@ void chapter(const Options& options) {
                  memory_bound(shape) / 1e6);
 
     // 5. Print the profiles: one arm in full, then all beside each other.
-    Profiles profiles = gather(run);
+    Profiles profiles = gather(store, s.l1, layers, rng_seed, s.n_seed);
     Table own = arm_table(profiles, trained), compared = compared_table(profiles);
     std::printf("\nSAEs of the trained model, means over seeds\n");
     print(own);
     std::printf("\nBeside their controls\n");
     print(compared);
-    Table sweep = sweep_table(run);
+    std::vector<double> weights = s.sweep;
+    weights.push_back(s.l1);
+    Table sweep = sweep_table(store, weights, run.swept_layer, rng_seed);
     std::printf("\nWhat the weight of L1 does, in layer %ld\n", run.swept_layer);
     print(sweep);
 
     // 6. Measure how far the first token of a window stands out.
-    FirstTokens first = first_tokens(run);
+    FirstTokens first = first_tokens(run.first_ratios, s.draws, rng_seed);
     Table first_table = first_token_table(first);
     std::printf("\nNorm of a window's first token over the median of the others\n");
     print(first_table);
@@ -416,7 +354,8 @@ void chapter(const Options& options) {
     auto outlier = std::ranges::max_element(first.trained, {}, &Measure::value);
     f.first_token = *outlier;
     f.first_token_control = *std::ranges::max_element(first.random, {}, &Measure::value);
-    f.saturated = saturation(profiles, shape.sae);
+    double ceiling = static_cast<double>(shape.sae.top_k) / static_cast<double>(shape.sae.n_latent);
+    f.saturated = saturation(profiles.of[trained][0], ceiling);
     Table claims = claims_table(judge(f, s.criteria), source + (scaled.empty() ? "" : ", scaled"));
     Table verdicts = {.header = {"claim", "measured", "control", "verdict"}};
     for (const auto& row : claims.rows) add_row(verdicts, {row[0], row[3], row[4], row[5]});
@@ -432,7 +371,7 @@ void chapter(const Options& options) {
                             options.has("--quick") ? " Quick run: fewer epochs, one seed." : "",
                             scaled.empty() ? "" : " Scaled down: ", scaled.c_str()));
     report.table("Claims", claims, "Measured and control with 95 % intervals.");
-    draw_profiles(report, profiles, density_ceiling(shape.sae));
+    draw_profiles(report, profiles, ceiling);
     report.table("Does density rise with depth?", rise);
     report.table("Is the error U-shaped?", curve);
     draw_first_tokens(report, first);

@@ -43,6 +43,30 @@ std::string number(double value) { return format("%.4f", value); }
 
 }  // namespace
 
+Profiles gather(const Store& store, double l1_weight, const std::vector<int64_t>& layers,
+                uint64_t first_seed, int64_t n_seed) {
+    Profiles p = {.layers = layers, .of = {}};
+    for (int arm = 0; arm < n_arm; ++arm) {
+        for (size_t f = 0; f < std::size(result_fields); ++f) {
+            p.of[arm][f] = store.profile(static_cast<Arm>(arm), l1_weight, layers, first_seed,
+                                         n_seed, result_fields[f]);
+        }
+    }
+    return p;
+}
+
+FirstTokens first_tokens(const Ratios (&ratios)[2], const Draws& draws, uint64_t seed) {
+    FirstTokens first;
+    for (bool is_random : {false, true}) {
+        for (const std::vector<double>& of_windows : ratios[is_random]) {
+            if (of_windows.empty()) continue;
+            (is_random ? first.random : first.trained)
+                .push_back(measure_ratio(of_windows, draws, seed));
+        }
+    }
+    return first;
+}
+
 std::string measure_text(const Measure& m) {
     return format("%.4f [%.4f, %.4f]", m.value, m.interval.low, m.interval.high);
 }
@@ -76,19 +100,27 @@ Table compared_table(const Profiles& p) {
 Table long_table(const Profiles& p, uint64_t first_seed) {
     Table table = {.header = {"arm", "seed", "layer"}};
     for (const ResultField& field : result_fields) table.header.emplace_back(field.name);
+    auto n_layer = static_cast<int64_t>(p.layers.size());
     for (int arm = 0; arm < n_arm; ++arm) {
-        for (int64_t s = 0; s < p.of[arm][density].rows; ++s) {
-            for (size_t i = 0; i < p.layers.size(); ++i) {
-                auto column = static_cast<int64_t>(i);
-                std::vector<std::string> cells = {
-                    arm_names[arm], format("%lu", first_seed + static_cast<uint64_t>(s)),
-                    format("%ld", p.layers[i])};
-                for (const Profile& profile : p.of[arm]) {
-                    cells.push_back(format("%.9g", profile.at(s, column)));
-                }
-                add_row(table, cells);
+        for (int64_t at = 0; at < p.of[arm][density].rows * n_layer; ++at) {
+            uint64_t seed = first_seed + static_cast<uint64_t>(at / n_layer);
+            std::vector<std::string> cells = {arm_names[arm], format("%lu", seed),
+                                              format("%ld", p.layers[at % n_layer])};
+            for (const Profile& profile : p.of[arm]) {
+                cells.push_back(format("%.9g", profile.data[at]));
             }
+            add_row(table, cells);
         }
+    }
+    return table;
+}
+
+Table sweep_table(const Store& store, std::vector<double> weights, int64_t layer, uint64_t seed) {
+    Table table = {.header = {"L1 weight", "density", "L0", "FVU"}};
+    std::ranges::sort(weights);
+    for (double l1 : weights) {
+        const LayerResult& r = *store.find({trained, l1, layer, seed});
+        add_row(table, {format("%g", l1), number(r.density), number(r.l0), number(r.fvu)});
     }
     return table;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "03_controls.h"
+#include "03_store.h"
 #include "show/report.h"
 #include "show/table.h"
 
@@ -17,10 +18,18 @@ struct Profiles {
     Profile of[n_arm][std::size(result_fields)];
 };
 
+/// Every SAE of a run but those of the sweep: n_seed seeds from first_seed on.
+Profiles gather(const Store& store, double l1, const std::vector<int64_t>& layers,
+                uint64_t first_seed, int64_t n_seed);
+
 /// The first token of a window in every layer of the model, [layer]: trained and random weights.
 struct FirstTokens {
     std::vector<Measure> trained, random;
 };
+
+/// From ratios[random weights?][layer], one number for every window; layers without are left out.
+using Ratios = std::vector<std::vector<double>>;
+FirstTokens first_tokens(const Ratios (&ratios)[2], const Draws& draws, uint64_t seed);
 
 /// "0.1092 [0.1080, 0.1101]".
 std::string measure_text(const Measure& measure);
@@ -33,6 +42,9 @@ Table compared_table(const Profiles& profiles);
 
 /// Everything: one line for every arm, layer and seed.
 Table long_table(const Profiles& profiles, uint64_t first_seed);
+
+/// What these weights of L1 do in one layer.
+Table sweep_table(const Store& store, std::vector<double> weights, int64_t layer, uint64_t seed);
 
 /// The trends of one number in all arms.
 Table rise_table(const Trend (&density)[n_arm], const Trend& resid, const Trend& mlp);

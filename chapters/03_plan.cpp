@@ -48,6 +48,15 @@ double measure_epoch(const RunShape& shape) {
     return measure_epoch(shape, x.matrix());
 }
 
+std::string scaled_down(const std::vector<Extent>& extents) {
+    std::string text;
+    for (const Extent& e : extents) {
+        if (e.here >= e.full) continue;
+        text += format("%s%ld of %ld %s", text.empty() ? "" : ", ", e.here, e.full, e.name);
+    }
+    return text;
+}
+
 namespace {
 
 std::string duration_text(double seconds) {

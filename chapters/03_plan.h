@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lens/sae.h"
 #include "model/gpt2.h"
@@ -34,6 +35,13 @@ double measure_epoch(const RunShape& shape, ConstMatrixView x);
 
 /// The same on random rows.
 double measure_epoch(const RunShape& shape);
+
+/// "15 of 75 epochs, 2 of 12 layers": what is less than in a full run, or nothing.
+struct Extent {
+    int64_t here, full;
+    const char* name;
+};
+std::string scaled_down(const std::vector<Extent>& extents);
 
 /// A row of "run", "memory", "one arm, one seed", "all" for each shape, given its epoch's seconds.
 void add_plan(Table& table, const RunShape& shape, double epoch_seconds);
