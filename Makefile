@@ -62,7 +62,10 @@ $(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rule,$(chapter))))
 build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
-build/bench build/verify: build/%: build/float/tests/%.o $(call objects,float,$(SOURCES))
+build/verify: build/float/tests/verify.o $(call objects,float,$(SOURCES))
+	$(CXX) $^ $(LIBRARIES) -o $@
+
+build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule

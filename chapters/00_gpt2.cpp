@@ -98,47 +98,51 @@ std::string quoted(const Tokenizer& tokenizer, int id) {
     return "'" + visible_text(tokenizer.token_bytes(id), false) + "'";
 }
 
-/// Activations of every layer that this chapter looks at: the stream and the attention patterns.
-Taps look_inside(const Gpt2& model, std::span<const int> window) {
-    RunOptions options = {.taps = {"blocks.0.resid_pre"}};
-    for (int layer = 0; layer < model.config.n_layer; ++layer) {
-        options.taps.push_back(format("blocks.%d.resid_post", layer));
-        options.taps.push_back(format("blocks.%d.attn_pattern", layer));
-    }
-    Tensor resid = embed_ids(model, window, 1);
-    return run_blocks(model, resid, 1, options);
-}
-
-/// The logit lens (nostalgebraist 2020): the losses if the model had to speak after `depth` blocks.
-std::vector<double> lens_losses(const Gpt2& model, const Taps& taps, int depth,
-                                std::span<const int> window) {
-    std::string name =
-        depth == 0 ? "blocks.0.resid_pre" : format("blocks.%d.resid_post", depth - 1);
-    return next_token_losses(model, taps.at(name), window, 1);
-}
-
 /// The head that most looks at the previous token, and how much of its attention goes there.
 struct PreviousTokenHead {
-    int layer = 0;
-    int64_t head = 0;
+    int64_t layer = 0, head = 0;
     double attention = -1;
+    Tensor pattern = {};  // [n_head, n_token, n_token], of its layer
 };
 
-PreviousTokenHead find_previous_token_head(const Gpt2& model, const Taps& taps) {
-    PreviousTokenHead best;
-    for (int layer = 0; layer < model.config.n_layer; ++layer) {
-        const Tensor& pattern = taps.at(format("blocks.%d.attn_pattern", layer));
-        int64_t n_token = pattern.cols();
-        for (int64_t head = 0; head < model.config.n_head; ++head) {
-            double total = 0;
-            for (int64_t query = 1; query < n_token; ++query) {
-                total += pattern.row(head * n_token + query)[query - 1];
-            }
-            double attention = total / static_cast<double>(n_token - 1);
-            if (attention > best.attention) best = {layer, head, attention};
+/// Remembers the best head of one layer if it beats those of the layers before.
+void compare_heads(const Tensor& pattern, int64_t layer, PreviousTokenHead& best) {
+    int64_t n_token = pattern.cols(), before = best.layer;
+    double attention_before = best.attention;
+    for (int64_t head = 0; head < pattern.rows() / n_token; ++head) {
+        double total = 0;
+        for (int64_t query = 1; query < n_token; ++query) {
+            total += pattern.row(head * n_token + query)[query - 1];
+        }
+        double attention = total / static_cast<double>(n_token - 1);
+        if (attention > best.attention) {
+            best.layer = layer;
+            best.head = head;
+            best.attention = attention;
         }
     }
-    return best;
+    if (best.layer != before || best.attention != attention_before) best.pattern = pattern;
+}
+
+/// What this chapter sees inside a model.
+struct Inside {
+    std::vector<std::vector<double>>
+        lens;  // losses if the model had to speak after 0, 1, ... blocks
+    PreviousTokenHead head;
+};
+
+/// Runs the model block by block: the logit lens (nostalgebraist 2020) reads the stream after each,
+/// and of the attention patterns only one layer's are held at a time.
+Inside look_inside(const Gpt2& model, std::span<const int> window) {
+    Tensor resid = embed_ids(model, window, 1);
+    Inside inside = {.lens = {next_token_losses(model, resid, window, 1)}, .head = {}};
+    for (int64_t layer = 0; layer < model.config.n_layer; ++layer) {
+        std::string tap = format("blocks.%ld.attn_pattern", layer);
+        RunOptions one_block = {.first = layer, .stop = layer + 1, .taps = {tap}};
+        compare_heads(run_blocks(model, resid, 1, one_block).at(tap), layer, inside.head);
+        inside.lens.push_back(next_token_losses(model, resid, window, 1));
+    }
+    return inside;
 }
 
 std::string depth_name(size_t depth) {
@@ -201,18 +205,17 @@ void draw_lens(Report& report, const Tokenizer& tokenizer, std::span<const int> 
 
 /// The pattern of one head over the first tokens: a row looks at the columns.
 void draw_head(Report& report, const Tokenizer& tokenizer, std::span<const int> shown,
-               const PreviousTokenHead& best, const PreviousTokenHead& control,
-               const Tensor& pattern) {
+               const PreviousTokenHead& best, const PreviousTokenHead& control) {
     std::vector<std::string> labels = token_labels(tokenizer, shown);
     Heatmap map = {
         .rows = labels, .columns = labels, .scale = {.low = 0, .high = 1, .label = "attention"}};
     for (size_t query = 0; query < shown.size(); ++query) {
-        auto row = pattern.row(best.head * pattern.cols() + static_cast<int64_t>(query));
+        auto row = best.pattern.row(best.head * best.pattern.cols() + static_cast<int64_t>(query));
         for (size_t key = 0; key < shown.size(); ++key) {
             map.values.push_back(key <= query ? row[key] : std::nan(""));
         }
     }
-    report.heatmap({.title = format("Attention of layer %d, head %ld", best.layer, best.head),
+    report.heatmap({.title = format("Attention of layer %ld, head %ld", best.layer, best.head),
                     .x_label = "key",
                     .y_label = "query",
                     .caption = format("Of all heads this one looks most at the token before: %.4f "
@@ -232,15 +235,16 @@ void chapter(const Options& options) {
 
     // 1. Cut the text into tokens.
     Tokenizer tokenizer = load_tokenizer();
-    std::vector<int> ids = tokenizer.encode(read_text(path), {.any_bytes = options.has("--bytes")});
+    std::vector<int> ids =
+        tokenizer.encode(read_text(path), {.any_bytes = options.has("--bytes"), .source = path});
     if (options.has("--ids")) {
         for (size_t i = 0; i < ids.size(); ++i) std::printf(i == 0 ? "%d" : " %d", ids[i]);
         std::printf("\n");
         return;
     }
     if (ids.size() < 2) {
-        fail(format("the text has %zu tokens; a loss needs 2", ids.size()), path,
-             "give a longer text");
+        fail(format("the text has %s; a loss needs 2 tokens", ids.empty() ? "no token" : "1 token"),
+             path, "give a longer text");
     }
 
     std::string folder = output_folder(options, info);
@@ -315,14 +319,11 @@ void chapter(const Options& options) {
     // 7. Let the model speak after each layer: the logit lens, on the first window.
     std::span<const int> window =
         std::span<const int>(ids).first(static_cast<size_t>(std::min(n_token, c.n_ctx)));
-    Taps taps = look_inside(model, window), blank = look_inside(untrained, window);
+    Inside inside = look_inside(model, window), blank = look_inside(untrained, window);
     Table lens = {.header = {"after", "mean loss", "untrained"}, .rows = {}};
-    std::vector<std::vector<double>> lens_by_depth, lens_untrained;
-    for (int depth = 0; depth <= c.n_layer; ++depth) {
-        lens_by_depth.push_back(lens_losses(model, taps, depth, window));
-        lens_untrained.push_back(lens_losses(untrained, blank, depth, window));
-        add_row(lens, {depth_name(depth), format("%.4f", mean_loss(lens_by_depth.back())),
-                       format("%.4f", mean_loss(lens_untrained.back()))});
+    for (size_t depth = 0; depth < inside.lens.size(); ++depth) {
+        add_row(lens, {depth_name(depth), format("%.4f", mean_loss(inside.lens[depth])),
+                       format("%.4f", mean_loss(blank.lens[depth]))});
     }
     std::printf(
         "\nThe logit lens on the first %zu tokens: the loss if the model had to speak after "
@@ -332,10 +333,9 @@ void chapter(const Options& options) {
 
     // 8. Find the head that looks at the previous token, and its control: the best head of the
     //    untrained model, which does not know what a position is.
-    PreviousTokenHead best = find_previous_token_head(model, taps);
-    PreviousTokenHead control = find_previous_token_head(untrained, blank);
+    const PreviousTokenHead &best = inside.head, &control = blank.head;
     std::printf(
-        "\nprevious-token head: layer %d, head %ld gives %.4f of its attention to the "
+        "\nprevious-token head: layer %ld, head %ld gives %.4f of its attention to the "
         "token before\n  control: the best head of the untrained model %.4f\n",
         best.layer, best.head, best.attention, control.attention);
 
@@ -362,9 +362,8 @@ void chapter(const Options& options) {
         token_cells(tokenizer, ids, losses), {.low = 0, .label = "loss, nats"});
     report.table("The model's first guesses at the next token", top);
     report.paragraph("Continued greedily: " + visible_text(continuation, false));
-    draw_lens(report, tokenizer, window.first(n_shown), lens_by_depth, lens_untrained, blind);
-    draw_head(report, tokenizer, window.first(n_shown), best, control,
-              taps.at(format("blocks.%d.attn_pattern", best.layer)));
+    draw_lens(report, tokenizer, window.first(n_shown), inside.lens, blank.lens, blind);
+    draw_head(report, tokenizer, window.first(n_shown), best, control);
     report.write(folder);
     write_csv(folder + "/tokens.csv", tokens);
     announce_report(folder);

@@ -276,33 +276,36 @@ Measure distance_from(const Measure& minimum, double middle) {
 
 /// The claims about one of the two sizes.
 void judge_size(const Findings& f, const Criteria& c, bool small, std::vector<Claim>& claims) {
-    std::string size = small ? ", small" : ", large";
     bool about = f.whole && f.n_layer == (small ? 12 : 36);
     double middle = small ? c.small_middle : c.large_middle;
-    auto add = [&](const char* id, const char* text, const char* document, const Compared& numbers,
-                   const Criterion& criterion, const std::string& forced_by = "") {
-        claims.push_back({.id = id + size,
+    const char* middle_layers = small ? "layers 5-7" : "layers 10-20";
+    auto add = [&](const std::string& id, const char* text, const char* document,
+                   const char* measure, const Compared& numbers, const Criterion& criterion) {
+        claims.push_back({.id = id + (small ? ", small" : ", large"),
                           .text = text,
                           .document = document,
+                          .measure = std::string(measure) + "; control: random weights or Gaussian "
+                                                            "data, whichever comes nearer",
                           .measured = numbers.measured,
                           .control = numbers.control,
                           .criterion = criterion,
-                          .forced_by = forced_by,
+                          .forced_by = id.starts_with("3a") ? f.saturated : "",
                           .about_this_model = about});
     };
-    add("3a rise", "density rises with depth", "line plot", compare(f.density, &Trend::rise),
-        {Side::at_least, c.rise}, f.saturated);
-    add("3a line", "density rises linearly", "line plot", compare(f.density, &Trend::line),
-        {Side::at_least, c.line}, f.saturated);
+    add("3a rise", "density rises with depth", "line plot",
+        "rise of the line from first to last layer, over the mean",
+        compare(f.density, &Trend::rise), {Side::at_least, c.rise});
+    add("3a line", "density rises linearly", "line plot", "share of the variance over layers, R^2",
+        compare(f.density, &Trend::line), {Side::at_least, c.line});
     for (bool fvu : {false, true}) {
         const auto& trends = fvu ? f.fvu : f.mse;
-        add(fvu ? "3b U, FVU" : "3b U, MSE",
-            fvu ? "the unexplained fraction is U-shaped over depth"
-                : "the loss is U-shaped over depth",
-            "line plot", compare(trends, &Trend::curve), {Side::at_least, c.curve});
+        std::string error = fvu ? ", FVU" : ", MSE";
+        add("3b U" + error, "the loss is U-shaped over depth", "line plot",
+            "coefficient of depth squared in the logarithm", compare(trends, &Trend::curve),
+            {Side::at_least, c.curve});
         Compared at = compare(trends, &Trend::minimum);
-        add(fvu ? "3b place, FVU" : "3b place, MSE", "how far its minimum is from the middle named",
-            small ? "layers 5-7" : "layers 10-20",
+        add("3b place" + error, "the loss is lowest in the middle layers", middle_layers,
+            "layers from the lowest one to the middle of those named",
             {distance_from(at.measured, middle), distance_from(at.control, middle)},
             {Side::at_most, small ? c.small_within : c.large_within});
     }
@@ -324,6 +327,8 @@ std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
     claims.push_back({.id = "3c",
                       .text = "the first token of a window is an outlier",
                       .document = "-",
+                      .measure = "norm over the median of its window, in the layer where that is "
+                                 "largest; control: random weights",
                       .measured = f.first_token,
                       .control = f.first_token_control,
                       .criterion = {Side::at_least, criteria.first_token}});

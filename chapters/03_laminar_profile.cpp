@@ -53,9 +53,9 @@ struct Settings {
 
 using enum PageForm;
 // clang-format off
-//                      page    random cut hook     n/in tied   bias   k  batch l1 sweep
-const Settings seed   = {text,   true,  1, "mlp_out", 4,   false, true,  0, 1024, 1, {.1, .3, 3, 10}};
-const Settings course = {markup, false, 0, "mlp_pre", 2,   true,  false, 3, 0,    1, {}};
+//                      page    random cut hook     n/in tied   bias k  batch l1 sweep
+const Settings seed   = {text,   true,  1, "mlp_out", 4, false, true,  0, 1024, 1, {.1, .3, 3, 10}};
+const Settings course = {markup, false, 0, "mlp_pre", 2, true,  false, 3, 0,    1, {}};
 // clang-format on
 
 const ChapterInfo info = {
@@ -356,12 +356,10 @@ void chapter(const Options& options) {
     f.first_token_control = *std::ranges::max_element(first.random, {}, &Measure::value);
     double ceiling = static_cast<double>(shape.sae.top_k) / static_cast<double>(shape.sae.n_latent);
     f.saturated = saturation(profiles.of[trained][0], ceiling);
-    Table claims = claims_table(judge(f, s.criteria), source + (scaled.empty() ? "" : ", scaled"));
-    Table verdicts = {.header = {"claim", "measured", "control", "verdict"}};
-    for (const auto& row : claims.rows) add_row(verdicts, {row[0], row[3], row[4], row[5]});
+    std::vector<Claim> claims = judge(f, s.criteria);
     std::printf("\n");
-    print(verdicts);
-    write_claims(folder, claims, rise);
+    print(verdict_table(claims));
+    write_claims(folder, claims, source + (scaled.empty() ? "" : ", scaled down"), rise);
     write_csv(folder + "/laminar.csv", long_table(profiles, rng_seed));
 
     // 9. Draw the page.
@@ -370,7 +368,9 @@ void chapter(const Options& options) {
                             s.hook, s.n_epoch, s.n_seed,
                             options.has("--quick") ? " Quick run: fewer epochs, one seed." : "",
                             scaled.empty() ? "" : " Scaled down: ", scaled.c_str()));
-    report.table("Claims", claims, "Measured and control with 95 % intervals.");
+    report.heading("What the document claims, and what this run says");
+    report.claims(claims);
+    report.heading("What was measured");
     draw_profiles(report, profiles, ceiling);
     report.table("Does density rise with depth?", rise);
     report.table("Is the error U-shaped?", curve);

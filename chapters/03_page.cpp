@@ -67,10 +67,6 @@ FirstTokens first_tokens(const Ratios (&ratios)[2], const Draws& draws, uint64_t
     return first;
 }
 
-std::string measure_text(const Measure& m) {
-    return format("%.4f [%.4f, %.4f]", m.value, m.interval.low, m.interval.high);
-}
-
 Table arm_table(const Profiles& p, Arm arm) {
     Table table = {.header = {"layer"}};
     for (const ResultField& field : result_fields) table.header.emplace_back(field.name);

@@ -31,9 +31,6 @@ struct FirstTokens {
 using Ratios = std::vector<std::vector<double>>;
 FirstTokens first_tokens(const Ratios (&ratios)[2], const Draws& draws, uint64_t seed);
 
-/// "0.1092 [0.1080, 0.1101]".
-std::string measure_text(const Measure& measure);
-
 /// Every number of one arm by layer, as means over seeds.
 Table arm_table(const Profiles& profiles, Arm arm);
 

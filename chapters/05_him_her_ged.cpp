@@ -61,13 +61,15 @@ std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& t
     size_t line = 1;
     for (size_t at = 0; at < text.size(); ++line) {
         size_t end = std::min(text.find('\n', at), text.size());
-        Sentence s = {tokenizer.encode(std::string_view(text).substr(at, end - at)), 0, true};
+        std::string place = path + format(", line %zu", line);
+        std::string_view words = std::string_view(text).substr(at, end - at);
+        Sentence s = {tokenizer.encode(words, {.source = place}), 0, true};
         at = end + 1;
         auto is_wanted = [&](int id) { return std::ranges::find(wanted, id) != wanted.end(); };
         auto n_found = std::ranges::count_if(s.ids, is_wanted);
         if (n_found != 1) {
             fail(format("a sentence has '%s' %ld times, not once", pronouns.c_str(), n_found),
-                 path + format(", line %zu", line), "give every sentence the pronoun once");
+                 place, "give every sentence the pronoun once");
         }
         s.pronoun = std::ranges::find_if(s.ids, is_wanted) - s.ids.begin();
         s.is_him = s.ids[s.pronoun] == him;
@@ -314,19 +316,19 @@ void chapter(const Options& options) {
                 axis_cosine(forward, 1), axis_cosine(forward, 2));
 
     // 12. Answer the question, claim by claim.
-    Table claims = claims_table(judge(f, settings.criteria), model.source);
-    Table verdicts = {.header = {"claim", "measured", "control", "verdict"}};
-    for (const auto& row : claims.rows) add_row(verdicts, {row[0], row[3], row[4], row[5]});
+    std::vector<Claim> claims = judge(f, settings.criteria);
     std::printf("\n");
-    print(verdicts);
-    write_claims(folder, claims, left_out);
+    print(verdict_table(claims));
+    write_claims(folder, claims, model.source, left_out);
 
     // 13. Draw the page.
     Report report("Chapter 5: him and her", describe(model));
     report.paragraph(format(
         "Preset %s, blocks.%ld.mlp_pre at the pronoun, %ld pairs of sentences.%s", preset.c_str(),
         layer, n_pair, options.has("--quick") ? " Quick run: smaller counts." : ""));
-    report.table("Claims", claims, "Measured and control with 95 % intervals.");
+    report.heading("What the document claims, and what this run says");
+    report.claims(claims);
+    report.heading("What was measured");
     draw_spectra(report, fit);
     report.table("What sets the eigenvalue?", sweep,
                  "Where the last column stays the same, the shrinkage set it.");

@@ -4,7 +4,12 @@
 //   TEXT=FILE               the text for the tokenizer row, instead of generated words
 // A ratio above 1 means better than the peer; against a bound it is the share of it reached. A
 // peer that is not installed gives a row that says so. Times are medians of 5 after a warm-up.
+#include "bench.h"
+
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +26,7 @@
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "math/blas.h"
+#include "math/vector_ops.h"
 #include "model/gpt2_file.h"
 #include "show/table.h"
 #include "text/tokenizer.h"
@@ -30,19 +36,25 @@ using namespace vimach;
 namespace {
 
 constexpr int n_repeat = 5;
-constexpr const char* shape_model = "weights/gpt2-shape";
 
 Table rows = {.header = {"name", "ours", "peer", "theirs", "ratio"}, .rows = {}};
 
-/// A row in which less is better: seconds, bytes.
+Tensor random_square(int64_t n, uint64_t seed) {
+    Tensor t({n, n});
+    Rng rng(seed);
+    for (Real& value : t.data) value = static_cast<Real>(rng.uniform());
+    return t;
+}
+
+}  // namespace
+
+namespace vimach {
+
 void add_comparison(const char* name, double ours, const char* peer, double theirs,
                     const char* unit) {
-    if (theirs <= 0) {
-        add_row(rows, {name, format("%.3f %s", ours, unit), peer, "not installed", "-"});
-        return;
-    }
-    add_row(rows, {name, format("%.3f %s", ours, unit), peer, format("%.3f %s", theirs, unit),
-                   format("%.2f", theirs / ours)});
+    std::string other = theirs > 0 ? format("%.4g %s", theirs, unit) : "not installed";
+    std::string ratio = theirs > 0 ? format("%.2f", theirs / ours) : "-";
+    add_row(rows, {name, format("%.4g %s", ours, unit), peer, other, ratio});
 }
 
 double median_seconds(const std::function<void()>& work) {
@@ -58,7 +70,6 @@ double median_seconds(const std::function<void()>& work) {
     return seconds[n_repeat / 2];
 }
 
-/// Runs a peer's script, which prints its own median in seconds; 0 where it cannot run.
 double peer_seconds(const std::string& command) {
     FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
     double seconds = 0;
@@ -71,6 +82,28 @@ std::string python() {
     const char* chosen = std::getenv("PYTHON");
     return chosen != nullptr && *chosen != '\0' ? chosen : "/usr/bin/python3";
 }
+
+double sgemm_rate() {
+    constexpr int64_t n = 2048;
+    Tensor a = random_square(n, 1), b = random_square(n, 2), c({n, n});
+    double seconds = median_seconds([&] { matmul(a.matrix(), b.matrix(), c.matrix()); });
+    return 2.0 * n * n * n / seconds / 1e9;
+}
+
+double read_rate() {
+    Tensor big = random_square(8192, 1);
+    std::vector<Real> sums(8192);
+    double seconds = median_seconds([&] {
+        parallel_ranges(8192, 64, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) sums[i] = sum(big.row(i));
+        });
+    });
+    return static_cast<double>(sizeof(Real) * big.data.size()) / seconds / 1e9;
+}
+
+}  // namespace vimach
+
+namespace {
 
 // --- tokenizer ----------------------------------------------------------------------------------
 
@@ -116,54 +149,63 @@ void bench_tokenizer() {
     add_comparison("tokenizer", ours, "tiktoken", theirs, "s");
 }
 
-// --- weights ------------------------------------------------------------------------------------
+// --- memory -------------------------------------------------------------------------------------
+
+constexpr double parameter_megabytes = 4e-6 * 124'439'808;
+
+/// Runs one piece of work in a process of its own and returns that process's peak in MB; the peak
+/// of this one never falls again.
+double peak_megabytes(const std::string& work) {
+    return peer_seconds("build/bench --peak " + work);
+}
 
 /// Peak memory of a process that only reads the model, against its parameters in float32.
 void bench_load_memory() {
-    double n_byte = 4.0 * static_cast<double>(gpt2_small.n_parameter());
-    rusage usage;
-    load_gpt2(shape_model);
-    ::getrusage(RUSAGE_SELF, &usage);
-    add_comparison("load_memory", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6, "parameters",
-                   n_byte / 1e6, "MB");
+    add_comparison("load_memory", peak_megabytes("load"), "parameters", parameter_megabytes, "MB");
 }
 
 // --- forward ------------------------------------------------------------------------------------
 
-/// GFLOP/s of our own product of 2048 x 2048 matrices: what the machine gives.
-double sgemm_rate() {
-    constexpr int64_t n = 2048;
-    Tensor a({n, n}), b({n, n}), c({n, n});
-    Rng rng(1);
-    for (Real& value : a.data) value = static_cast<Real>(rng.uniform());
-    for (Real& value : b.data) value = static_cast<Real>(rng.uniform());
-    double seconds = median_seconds([&] { matmul(a.matrix(), b.matrix(), c.matrix()); });
-    return 2.0 * n * n * n / seconds / 1e9;
-}
-
-void bench_forward() {
+/// The residual stream after the last block, for 2 windows of 1024 random tokens.
+Tensor forward(const Gpt2& model) {
     constexpr int64_t n_window = 2, n_token = 1024;
-    constexpr double gflop = 387;  // 348 in the matrices, 39 in causal attention
-    Gpt2 model = load_gpt2(shape_model);
     std::vector<int> ids;
     Rng rng(1);
     for (int64_t i = 0; i < n_window * n_token; ++i) {
         ids.push_back(static_cast<int>(rng.below(model.config.d_vocab)));
     }
+    Tensor resid = embed_ids(model, ids, n_window);
+    run_blocks(model, resid, n_window);
+    return resid;
+}
 
-    auto forward = [&] {
-        Tensor resid = embed_ids(model, ids, n_window);
-        run_blocks(model, resid, n_window);
-        return resid;
-    };
-    double bound = gflop / sgemm_rate();
-    double ours = median_seconds([&] { forward(); });
+/// The same work while one more process wants a processor.
+double busy_seconds(const std::function<void()>& work) {
+    pid_t other = ::fork();
+    while (other == 0) ::getppid();
+    double seconds = median_seconds(work);
+    ::kill(other, SIGKILL);
+    ::waitpid(other, nullptr, 0);
+    return seconds;
+}
+
+void bench_forward() {
+    constexpr double gflop = 387;  // 348 in the matrices, 39 in causal attention
+    Gpt2 model = load_gpt2(shape_model);
     std::string script = python() + " tests/bench_torch.py forward " + shape_model;
+
+    double bound = gflop / sgemm_rate();
+    double ours = median_seconds([&] { forward(model); });
     add_comparison("forward", ours, "sgemm bound", bound, "s");
     add_comparison("forward", ours, "PyTorch", peer_seconds(script), "s");
+    double busy = busy_seconds([&] { forward(model); });
+    add_comparison("forward_busy", busy, "forward", ours, "s");
 
-    double with_head = median_seconds([&] { unembed(model, forward()); });
+    double with_head = median_seconds([&] { unembed(model, forward(model)); });
     add_comparison("forward_head", with_head, "PyTorch", peer_seconds(script + " --head"), "s");
+
+    add_comparison("forward_memory", peak_megabytes("forward"), "weights + 350",
+                   parameter_megabytes + 350, "MB");
 }
 
 // --- the run ------------------------------------------------------------------------------------
@@ -172,29 +214,58 @@ struct Benchmark {
     const char* name;
     void (*run)();
 };
-// Memory comes first: the peak of a process never falls.
-constexpr Benchmark benchmarks[] = {
-    {"load_memory", bench_load_memory}, {"tokenizer", bench_tokenizer}, {"forward", bench_forward}};
+constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
+                                    {"tokenizer", bench_tokenizer},
+                                    {"forward", bench_forward},
+                                    {"actmax", bench_actmax}};
+
+/// What peak_megabytes asks a second process to do.
+void print_peak(const std::string& work) {
+    Gpt2 model = load_gpt2(shape_model);
+    if (work == "forward") forward(model);
+    rusage usage;
+    ::getrusage(RUSAGE_SELF, &usage);
+    std::printf("%.3f\n", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6);
+}
+
+void print_machine() {
+    std::string kernels = blas_kernels();
+    std::fprintf(stderr, "%s, %d threads\n", kernels.c_str(), thread_count());
+#ifdef __x86_64__
+    if (kernels.ends_with("Haswell") && __builtin_cpu_supports("avx512f")) {
+        std::fprintf(stderr,
+                     "these kernels lag behind the processor, which has AVX-512: is "
+                     "OPENBLAS_CORETYPE set?\n");
+    }
+#endif
+}
+
+void write_rows() {
+    std::string tsv;
+    for (size_t i = 0; i <= rows.rows.size(); ++i) {
+        const std::vector<std::string>& row = i == 0 ? rows.header : rows.rows[i - 1];
+        for (size_t j = 0; j < row.size(); ++j) tsv += (j == 0 ? "" : "\t") + row[j];
+        tsv += '\n';
+    }
+    write_text("out/bench.tsv", tsv);
+}
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
     try {
+        if (argc == 3 && std::string(argv[1]) == "--peak") {
+            print_peak(argv[2]);
+            return 0;
+        }
+        print_machine();
         const char* only = std::getenv("ONLY");
-        std::fprintf(stderr, "%s, %d threads\n", blas_kernels().c_str(), thread_count());
         for (const Benchmark& benchmark : benchmarks) {
             if (only != nullptr && !std::string(benchmark.name).starts_with(only)) continue;
             benchmark.run();
         }
         print(rows);
-
-        std::string tsv;
-        for (size_t i = 0; i <= rows.rows.size(); ++i) {
-            const std::vector<std::string>& row = i == 0 ? rows.header : rows.rows[i - 1];
-            for (size_t j = 0; j < row.size(); ++j) tsv += (j == 0 ? "" : "\t") + row[j];
-            tsv += '\n';
-        }
-        write_text("out/bench.tsv", tsv);
+        write_rows();
     } catch (const std::exception& error) {
         std::fprintf(stderr, "error: %s\n", error.what());
         return 1;

@@ -1,6 +1,8 @@
-"""The bench's peer: GPT-2's forward pass and an SAE's training step in PyTorch, float32, 2 threads,
-on the same model, rows and weights. Prints the median time in seconds. Needs python3-torch.
+"""The bench's peer: GPT-2's forward pass, chapter 4's step and an SAE's training step in PyTorch,
+float32, 2 threads, on the same model, rows and weights. Prints the median time in seconds. Needs
+python3-torch.
   python3 tests/bench_torch.py forward weights/gpt2-shape [--head]
+  python3 tests/bench_torch.py actmax weights/gpt2-shape n_start
   python3 tests/bench_torch.py sae FILE d_in n_latent n_row k l1     (k > 0: tied, no biases)
 """
 import json
@@ -24,9 +26,15 @@ def read_weights(folder):
             .reshape(e["shape"]) for name, e in header.items()}
 
 
-def forward(w, ids, head, n_head=12, n_layer=12):
-    n_window, n_token = ids.shape
-    x = F.embedding(ids, w["wte.weight"]) + w["wpe.weight"][:n_token]
+def forward(w, ids, head):
+    x = blocks(w, F.embedding(ids, w["wte.weight"]) + w["wpe.weight"][:ids.shape[1]])
+    d = x.shape[-1]
+    norm = F.layer_norm(x, (d,), w["ln_f.weight"], w["ln_f.bias"])
+    return norm @ w["wte.weight"].T if head else x
+
+
+def blocks(w, x, n_head=12, n_layer=12):
+    n_window, n_token = x.shape[:2]
     d = x.shape[-1]
     hidden = torch.triu(torch.ones(n_token, n_token, dtype=torch.bool), 1)
     norm = lambda x, p: F.layer_norm(x, (d,), w[p + ".weight"], w[p + ".bias"])
@@ -41,7 +49,17 @@ def forward(w, ids, head, n_head=12, n_layer=12):
         x = x + dense(z, h + "attn.c_proj")
         pre = dense(norm(x, h + "ln_2"), h + "mlp.c_fc")
         x = x + dense(F.gelu(pre, approximate="tanh"), h + "mlp.c_proj")
-    return norm(x, "ln_f") @ w["wte.weight"].T if head else x
+    return x
+
+
+def actmax_step(w, n_start):
+    """Chapter 4's step: forward to the stream before block 4, and back to the embeddings."""
+    x = (0.14 * torch.randn(n_start, 5, 768)).requires_grad_()
+
+    def step():
+        x.grad = None
+        (-blocks(w, x, n_layer=4)[..., 90].mean(1).sum()).backward()
+    return step
 
 
 def sae_step(path, d_in, n_latent, n_row, k, l1):
@@ -90,6 +108,8 @@ if sys.argv[1] == "forward":
     ids = torch.randint(50257, (2, 1024), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         print(median_seconds(lambda: forward(weights, ids, "--head" in sys.argv)))
+elif sys.argv[1] == "actmax":
+    print(median_seconds(actmax_step(read_weights(sys.argv[2]), int(sys.argv[3]))))
 else:
     step = sae_step(sys.argv[2], *map(int, sys.argv[3:7]), float(sys.argv[7]))
     print(median_seconds(step))

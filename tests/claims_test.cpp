@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "chapters/05_controls.h"
+#include "show/report.h"
 #include "support.h"
 
 using namespace vimach;
@@ -47,16 +48,26 @@ TEST_CASE("claims: the table and the files") {
     Claim claim = {.id = "1a",
                    .text = "it is so",
                    .document = "63",
+                   .measure = "how much",
                    .measured = {1.23456, {1, 2}},
                    .control = {0, {0, 0}},
                    .criterion = {Criterion::Side::at_least, 1}};
-    Table table = claims_table({claim}, "nano");
     test::TempFolder folder;
-    write_claims(folder.path(), table, {});
+    write_claims(folder.path(), {claim}, "nano", {});
     CHECK(test::read_raw(folder.file("claims.tsv")) ==
           "id\tclaim\tdocument\tmeasured\tcontrol\tverdict\tmodel\n"
-          "1a\tit is so\t63\t1.2346 [1.0000, 2.0000]\t0.0000 [0.0000, 0.0000]\treproduced\tnano\n");
+          "1a\tit is so\t63\t1.2346 [1.0000, 2.0000]\t0.0000\treproduced\tnano\n");
     CHECK(folder.count() == 1);
+
+    Table brief = verdict_table({claim});
+    CHECK(brief.rows[0] ==
+          std::vector<std::string>{"1a", "1.2346 [1.0000, 2.0000]", "0.0000", "reproduced"});
+    Report report("Claims", "");
+    report.claims({claim});
+    for (const char* part :
+         {"it is so", "reproduced", "how much", "63", "1.2346 [1.0000, 2.0000]"}) {
+        CHECK(report.page().find(part) != std::string::npos);
+    }
 }
 
 TEST_CASE("chapter 5: every verdict can come out another way") {

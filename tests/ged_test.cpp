@@ -186,6 +186,43 @@ TEST_CASE("swap test: the rows of a group are swapped together") {
     }
 }
 
+TEST_CASE("ged: samples of unequal size weigh alike, and the two directions are twins") {
+    Rng rng(12);
+    Matrix a = random_matrix(40, 6, rng), b = random_matrix(15, 6, rng);
+    for (int64_t i = 0; i < 40; ++i) a.at(i, 2) = 3 * a.at(i, 2) + 5;
+    GedFit fit = fit_ged(a, b, {.share = 1}), back = fit_ged(b, a, {.share = 1});
+    CHECK(largest_gap(fit.b_over_a.vectors, back.a_over_b.vectors) < 1e-9);
+    CHECK(largest_gap(fit.a_over_b.vectors, back.b_over_a.vectors) < 1e-9);
+
+    // The components' variances add up to the mean of the two total variances.
+    double total = 0, expected = 0;
+    for (double value : fit.pca.variances) total += value;
+    Matrix cov_a = covariance(centred(a)), cov_b = covariance(centred(b));
+    for (int64_t i = 0; i < 6; ++i) expected += (cov_a.at(i, i) + cov_b.at(i, i)) / 2;
+    CHECK(total == doctest::Approx(expected));
+
+    // Projections are centred on the middle between the two means: they mirror each other.
+    std::vector<double> mean_a = column_means(projected(fit, a)),
+                        mean_b = column_means(projected(fit, b));
+    for (size_t k = 0; k < 6; ++k) CHECK(mean_a[k] == doctest::Approx(-mean_b[k]));
+}
+
+TEST_CASE("chapter 5: pairs left out teach nothing, and swaps do not see the means") {
+    // With more dimensions than pairs, whoever has seen a pair separates its noise; whoever has not
+    // is a little worse than chance, because the rest of a sample lies opposite to what it lacks.
+    Rng rng(13);
+    Pairs noise = {random_matrix(22, 60, rng), random_matrix(22, 60, rng), singles(22)};
+    HeldOut held_out = hold_out(noise, {}, 11, 1);
+    for (const HeldOut::Scores& s : {held_out.ged, held_out.means, held_out.logistic}) {
+        CHECK(auc(s.him, s.her) < 0.55);
+        CHECK(auc(s.him, s.her) > 0.25);
+    }
+
+    Pairs moved = noise;
+    for (double& value : moved.him.data) value += 100;
+    CHECK(largest_gap(swapped(moved, 3).him, swapped(noise, 3).him) < 1e-10);
+}
+
 TEST_CASE("logistic regression: the gradient at the answer is zero") {
     Rng rng(11);
     Matrix a = random_matrix(40, 5, rng), b = random_matrix(40, 5, rng);

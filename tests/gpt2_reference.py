@@ -68,14 +68,14 @@ def gelu(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
 
 
-def forward(w, n_head, ids, positions=True):
+def forward(w, n_head, ids, positions=True, embeddings=None):
     """Every activation by its name in src/model/gpt2.h, and the loss of every prediction."""
     taps = {}
     n_window, n_token = ids.shape
     d_model = w["wte.weight"].shape[1]
     d_head = d_model // n_head
     flat = lambda t: t.reshape(n_window * n_token, -1)
-    resid = w["wte.weight"][ids]
+    resid = w["wte.weight"][ids] if embeddings is None else embeddings
     if positions:
         resid = resid + w["wpe.weight"][:n_token]
     n_layer = len({name.split(".")[1] for name in w if name.startswith("h.")})

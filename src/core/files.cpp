@@ -111,14 +111,15 @@ void OutputFile::write(const void* bytes, int64_t count) {
 }
 
 void OutputFile::commit() {
-    if (::close(descriptor_) != 0) fail_system("write", path_, "check the disk");
+    bool closed = ::close(descriptor_) == 0;
     descriptor_ = -1;
-    if (::rename(temporary_.c_str(), path_.c_str()) == 0) return;
+    if (closed && ::rename(temporary_.c_str(), path_.c_str()) == 0) return;
 
-    // Leave no temporary file behind a failed rename.
+    // Leave no temporary file behind.
     int reason = errno;
     ::unlink(temporary_.c_str());
     errno = reason;
+    if (!closed) fail_system("write", path_, "check the disk");
     fail_system("rename the finished file to", path_, "move what stands in its place");
 }
 

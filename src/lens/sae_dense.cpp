@@ -95,14 +95,6 @@ void scale(MatrixView m, Real factor) {
     }
 }
 
-void add_column_sums(ConstMatrixView x, Tensor& sums) {
-    if (sums.size() == 0) return;
-    for (int64_t i = 0; i < x.rows; ++i) {
-        const Real* row = x.data + i * x.stride;
-        for (int64_t j = 0; j < x.cols; ++j) sums.data[j] += row[j];
-    }
-}
-
 void backward_rows(const Sae& sae, ConstMatrixView x, ConstMatrixView pre_acts,
                    ConstMatrixView latents, ConstMatrixView grad_recon, const Penalties& penalties,
                    MatrixView grad_pre, SaeGradients& grad) {

@@ -25,9 +25,6 @@ void subtract(MatrixView recon, ConstMatrixView x);
 /// m *= factor.
 void scale(MatrixView m, Real factor);
 
-/// sums[j] += sum of column j; nothing where there are no sums.
-void add_column_sums(ConstMatrixView x, Tensor& sums);
-
 /// What the loss says about latents beside what it says about recon.
 struct Penalties {
     Real l1 = 0;                         ///< derivative by a latent above 0; its negative below

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/parallel.h"
+
 namespace vimach {
 
 namespace {
@@ -33,6 +35,16 @@ Real sum(std::span<const Real> x) {
         for (size_t l = 0; l < n_lane; ++l) lanes.lane[l] += x[i + l];
     }
     for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += x[i];
+    return lanes.total();
+}
+
+Real dot(std::span<const Real> a, std::span<const Real> b) {
+    Lanes lanes;
+    size_t i = 0;
+    for (; i + n_lane <= a.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l) lanes.lane[l] += a[i + l] * b[i + l];
+    }
+    for (size_t l = 0; i < a.size(); ++i, ++l) lanes.lane[l] += a[i] * b[i];
     return lanes.total();
 }
 
@@ -85,6 +97,18 @@ Real sum_of_exp(std::span<const Real> x, Real shift) {
     }
     for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += vector_exp(x[i] - shift);
     return lanes.total();
+}
+
+void add_column_sums(ConstMatrixView x, Tensor& sums) {
+    if (sums.size() == 0) return;
+    require_shape(sums, {x.cols}, "add_column_sums: sums");
+    constexpr int64_t column_grain = 64;
+    parallel_ranges(x.cols, column_grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = 0; i < x.rows; ++i) {
+            const Real* row = x.data + i * x.stride;
+            for (int64_t j = begin; j < end; ++j) sums.data[j] += row[j];
+        }
+    });
 }
 
 }  // namespace vimach

@@ -70,6 +70,9 @@ inline Normal vector_normal(double x) {
 /// Sum of x.
 Real sum(std::span<const Real> x);
 
+/// Sum of a * b, element by element; b is as long as a.
+Real dot(std::span<const Real> a, std::span<const Real> b);
+
 /// Sum of x^2, and of |x|.
 Real sum_of_squares(std::span<const Real> x);
 Real sum_of_sizes(std::span<const Real> x);
@@ -85,5 +88,8 @@ Real exp_and_sum(std::span<Real> x, Real shift);
 
 /// The sum that exp_and_sum returns, leaving x as it is.
 Real sum_of_exp(std::span<const Real> x, Real shift);
+
+/// sums[j] += the sum of column j; nothing where there are no sums.
+void add_column_sums(ConstMatrixView x, Tensor& sums);
 
 }  // namespace vimach

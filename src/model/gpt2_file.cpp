@@ -16,17 +16,6 @@
 
 namespace vimach {
 
-namespace {
-
-/// One tensor of the model: its name in the file, its place, its shape, and the standard deviation
-/// of its random start (0: all zero; -1: all one).
-struct Parameter {
-    std::string name;
-    Tensor* tensor;
-    std::vector<int64_t> shape;
-    double deviation;
-};
-
 std::vector<Parameter> parameters(Gpt2& model) {
     const Gpt2Config& c = model.config;
     int64_t d = c.d_model, m = c.d_mlp;
@@ -58,6 +47,8 @@ std::vector<Parameter> parameters(Gpt2& model) {
     list.push_back({"ln_f.bias", &model.ln_final_bias, {d}, zero});
     return list;
 }
+
+namespace {
 
 /// The command that brings the model of a folder.
 std::string remedy_for(const std::string& folder) {
@@ -98,11 +89,16 @@ public:
         refuse("is no GPT-2: " + name + " has the shape " + shape_text(shape));
     }
 
-    bool has_block(int64_t layer) const {
-        std::string begin = prefix_ + format("h.%ld.", layer);
-        return std::ranges::any_of(reader_.header().tensors, [&](const TensorEntry& entry) {
-            return entry.name.starts_with(begin);
-        });
+    /// How many N from 0 on stand in names h.N.*.
+    int64_t n_block() const {
+        std::unordered_set<std::string> blocks;
+        for (const TensorEntry& found : reader_.header().tensors) {
+            std::string name = found.name.substr(std::min(prefix_.size(), found.name.size()));
+            if (name.starts_with("h.")) blocks.insert(name.substr(0, name.find('.', 2)));
+        }
+        int64_t n = 0;
+        while (blocks.contains(format("h.%ld", n))) ++n;
+        return n;
     }
 
     Tensor read(const Parameter& parameter) const {
@@ -169,8 +165,9 @@ Gpt2 load_gpt2(const std::string& folder) {
     if (c.d_vocab < 1 || c.d_model < 1 || c.n_ctx < 1 || c.d_mlp < 1) {
         source.refuse("is no GPT-2: it has an empty tensor");
     }
+    if (c.n_ctx < 2) source.refuse("has a context of one token, so it predicts nothing");
     c.n_head = source.n_head(c.d_model);
-    while (source.has_block(c.n_layer)) ++c.n_layer;
+    c.n_layer = source.n_block();
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
 
@@ -188,6 +185,14 @@ void save_gpt2(const Gpt2& model, const std::string& folder, const char* dtype) 
     }
     write_safetensors(folder + "/model.safetensors", tensors,
                       {{"format", "pt"}, {"n_head", std::to_string(model.config.n_head)}}, dtype);
+}
+
+Gpt2 zeros_like(const Gpt2& model) {
+    Gpt2 zeros;
+    zeros.config = model.config;
+    zeros.blocks.resize(model.blocks.size());
+    for (Parameter& parameter : parameters(zeros)) *parameter.tensor = Tensor(parameter.shape);
+    return zeros;
 }
 
 Gpt2 random_gpt2(const Gpt2Config& config, uint64_t seed) {

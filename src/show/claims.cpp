@@ -9,10 +9,6 @@ namespace vimach {
 
 namespace {
 
-std::string measure_text(const Measure& m) {
-    return format("%.4f [%.4f, %.4f]", m.value, m.interval.low, m.interval.high);
-}
-
 std::string tsv(const Table& table) {
     std::string text;
     auto add_line = [&](const std::vector<std::string>& cells) {
@@ -37,18 +33,30 @@ std::string verdict(const Claim& claim) {
     return met ? "reproduced" : "not reproduced";
 }
 
-Table claims_table(const std::vector<Claim>& claims, const std::string& model) {
+std::string measure_text(const Measure& m) {
+    std::string value = format("%.4f", m.value), low = format("%.4f", m.interval.low),
+                high = format("%.4f", m.interval.high);
+    return low == value && high == value ? value : value + " [" + low + ", " + high + "]";
+}
+
+Table verdict_table(const std::vector<Claim>& claims) {
+    Table table = {.header = {"claim", "measured", "control", "verdict"}};
+    for (const Claim& claim : claims) {
+        add_row(table, {claim.id, measure_text(claim.measured), measure_text(claim.control),
+                        verdict(claim)});
+    }
+    return table;
+}
+
+void write_claims(const std::string& folder, const std::vector<Claim>& claims,
+                  const std::string& model, const Table& controls) {
     Table table = {
         .header = {"id", "claim", "document", "measured", "control", "verdict", "model"}};
     for (const Claim& claim : claims) {
         add_row(table, {claim.id, claim.text, claim.document, measure_text(claim.measured),
                         measure_text(claim.control), verdict(claim), model});
     }
-    return table;
-}
-
-void write_claims(const std::string& folder, const Table& claims, const Table& controls) {
-    write_text(folder + "/claims.tsv", tsv(claims));
+    write_text(folder + "/claims.tsv", tsv(table));
     if (!controls.header.empty()) write_text(folder + "/controls.tsv", tsv(controls));
 }
 

@@ -26,6 +26,7 @@ struct Measure {
 
 struct Claim {
     std::string id, text, document;  ///< "5c", the claim, the document's figure
+    std::string measure = {};        ///< what is measured, and against which control
     Measure measured, control;       ///< the same measure on the data and on a null
     Criterion criterion = {};
     std::string forced_by = {};  ///< the constant that decides whatever the data, or nothing
@@ -36,10 +37,15 @@ struct Claim {
 /// "not reproduced".
 std::string verdict(const Claim& claim);
 
-/// The claims as a table: id, claim, document, measured, control, verdict, model.
-Table claims_table(const std::vector<Claim>& claims, const std::string& model);
+/// "0.4672 [0.3360, 0.5928]", or the value alone where these digits do not differ.
+std::string measure_text(const Measure& measure);
 
-/// Writes FOLDER/claims.tsv, and FOLDER/controls.tsv if there are further controls.
-void write_claims(const std::string& folder, const Table& claims, const Table& controls);
+/// The claims in short, for the terminal: claim, measured, control, verdict.
+Table verdict_table(const std::vector<Claim>& claims);
+
+/// Writes FOLDER/claims.tsv (id, claim, document, measured, control, verdict, model), and
+/// FOLDER/controls.tsv if there are further controls.
+void write_claims(const std::string& folder, const std::vector<Claim>& claims,
+                  const std::string& model, const Table& controls);
 
 }  // namespace vimach

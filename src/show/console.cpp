@@ -9,6 +9,7 @@
 #include <new>
 
 #include "core/ensure.h"
+#include "core/parallel.h"
 #include "math/blas.h"
 #include "text/pretokenizer.h"
 
@@ -25,7 +26,7 @@ std::vector<OptionHelp> all_options(const ChapterInfo& info) {
     }
     if (info.has_model) list.push_back({"--model", "DIR", "the model (weights/nano)"});
     list.push_back({"--seed", "N", "of every random number (1)"});
-    list.push_back({"--out", "DIR", "where the report and the tables go"});
+    list.push_back({"--out", "DIR", "where the report and the tables go (out/NN)"});
     list.push_back({"--quick", "", "the same with smaller counts"});
     list.push_back({"--help", "", "this text"});
     list.push_back({"--version", "", "of this program and of what it stands on"});
@@ -100,7 +101,7 @@ int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     bool number = error == std::errc{} && end == text.data() + text.size();
     if (number && value >= low && value <= high) return value;
-    throw UsageError("'" + text + "' is out of range", name,
+    throw UsageError("'" + text + (number ? "' is out of range" : "' is no whole number"), name,
                      format("give a whole number from %ld to %ld", low, high));
 }
 
@@ -112,6 +113,7 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(
         } else if (options.has("--version")) {
             print_version(info);
         } else {
+            thread_count();  // refuses a bad VIMACH_THREADS before any work
             chapter(options);
         }
         finish_output();

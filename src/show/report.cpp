@@ -71,6 +71,16 @@ svg .blank { fill: url(#hatch); stroke: var(--rule); }
   box-decoration-break: clone; -webkit-box-decoration-break: clone; }
 .tokens .blank { outline: 1px dotted var(--soft); outline-offset: -1px; }
 
+.claim { border-top: 1px solid var(--rule); padding: .9rem 0 .75rem; }
+.claim p { margin: 0 0 .3rem; }
+.claim .verdict { font-weight: 600; }
+.claim .measure { font: .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
+.claim dl, .claim dt, .claim dd { margin: 0; }
+.claim dl { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; font: .875rem/1.5 system-ui,
+  "Segoe UI", Helvetica, Arial, sans-serif; font-variant-numeric: tabular-nums; }
+.claim dt { display: inline; color: var(--soft); padding-right: .4rem; }
+.claim dd { display: inline; }
+
 table { border-collapse: collapse; font: .875rem/1.45 system-ui, "Segoe UI", Helvetica, Arial,
   sans-serif; font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--soft); }
 th, td { padding: .35rem 1.1rem .35rem 0; text-align: left; vertical-align: top;
@@ -167,6 +177,23 @@ void Report::table(const std::string& title, const Table& table, const std::stri
              caption_html("Table " + number, title, caption) + "</figcaption>\n" +
              table_html(table, title) + "</figure>\n";
     numbers_.push_back({"table-" + number + ".csv", table});
+}
+
+void Report::claims(const std::vector<Claim>& claims) {
+    for (const Claim& claim : claims) {
+        body_ += "<section class=\"claim\" id=\"claim-" + escape_text(claim.id) + "\">\n<p><b>" +
+                 escape_text(claim.id) + "</b> " + escape_text(claim.text) +
+                 "</p>\n<p class=\"verdict\">" + escape_text(verdict(claim)) +
+                 "</p>\n<p class=\"measure\">" + escape_text(claim.measure) + "</p>\n<dl>";
+        auto add = [&](const char* name, const std::string& value) {
+            body_ +=
+                std::string("<div><dt>") + name + "</dt><dd>" + escape_text(value) + "</dd></div>";
+        };
+        add("document", claim.document);
+        add("measured", measure_text(claim.measured));
+        add("control", measure_text(claim.control));
+        body_ += "</dl>\n</section>\n";
+    }
 }
 
 std::string Report::page() const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "show/claims.h"
 #include "show/heatmap.h"
 #include "show/plot.h"
 
@@ -27,6 +28,8 @@ public:
     void heatmap(const PlotText& text, const Heatmap& heatmap);
     void token_heatmap(const PlotText& text, std::span<const TokenCell> cells,
                        const ColourScale& scale);
+    /// One card a claim: what it says, the verdict, what was measured beside its control.
+    void claims(const std::vector<Claim>& claims);
     void table(const std::string& title, const Table& table, const std::string& caption = {});
 
     /// The whole page.

@@ -207,7 +207,8 @@ void Tokenizer::encode_ordinary(std::string_view text, std::vector<int>& ids) co
 std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
     size_t bad = options.any_bytes ? text.npos : find_invalid_utf8(text);
     if (bad != text.npos) {
-        fail("the text is not UTF-8", format("byte %zu", bad),
+        fail("the text is not UTF-8",
+             options.source + format("%s %zu", options.source.empty() ? "byte" : ", byte", bad),
              "convert it with iconv, or take any bytes as they are with --bytes");
     }
 

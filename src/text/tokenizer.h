@@ -15,6 +15,7 @@ namespace vimach {
 struct EncodeOptions {
     bool any_bytes = false;    ///< accept bytes that are not UTF-8 (lossless)
     bool end_of_text = false;  ///< read "<|endoftext|>" as that token, not as ordinary text
+    std::string source = {};   ///< what an error calls the text: its file
 };
 
 class Tokenizer {
