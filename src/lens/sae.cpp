@@ -17,7 +17,7 @@ namespace vimach {
 namespace {
 
 constexpr int64_t row_grain = 64;             // rows of elementwise work given to a thread
-constexpr int64_t block_entries = 2'097'152;  // latents of all rows in memory at a time, about
+constexpr int64_t block_entries = 6'291'456;  // latents of all rows in memory at a time, about
 
 void check_batch(const Sae& sae, ConstMatrixView x) {
     check_sae(sae);
