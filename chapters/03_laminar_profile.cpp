@@ -212,7 +212,8 @@ uint64_t run_hash(const Settings& s, const std::string& page, const std::string&
         format("%d %d %ld %s %ld %d %d %ld %ld %.17g %ld %ld", static_cast<int>(s.form),
                s.random_windows, s.n_cut, s.hook, s.latents_per_input, s.tied, s.bias,
                s.kept_one_in, s.n_batch_row, s.learning_rate, s.n_epoch, s.n_token);
-    return hash_file(model_folder + "/model.safetensors", hash_bytes(page, hash_bytes(text)));
+    std::string weights = find_in_project(model_folder + "/model.safetensors");
+    return hash_file(weights, hash_bytes(page, hash_bytes(text)));
 }
 
 /// The shape of a run on a model of this configuration.
