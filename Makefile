@@ -104,6 +104,7 @@ test: all build/verify build/float/tests/unit build/double/tests/unit  ## run ev
 verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output
 
 $(addprefix verify-,$(NUMBERS)): verify-%: build/$$(call chapter_of,$$*) build/verify
+	@rm -rf out/verify/$*
 	@mkdir -p out/verify
 	@build/$(call chapter_of,$*) --quick --out out/verify/$* > out/verify/$*.txt
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
