@@ -102,6 +102,7 @@ struct Findings {
     Measure recovered = {}, recovered_untrained = {};
     Measure slower = {}, slower_none = {};
     Measure redundancy = {}, redundancy_null = {};
+    bool both_on = true;  ///< whether both penalties have a weight that can be left out
     Measure finicky = {}, finicky_untrained = {};
     Measure identity = {}, identity_untrained = {};
 };

@@ -145,6 +145,8 @@ TEST_CASE("chapter 1: every verdict can come out another way") {
     CHECK(verdict_of(one::judge(other, {}), "1d") == "not distinguishable from control");
     other.redundancy_null = {0, {-0.01, 0.01}};
     CHECK(verdict_of(one::judge(other, {}), "1d") == "not reproduced");
+    other.both_on = false;
+    CHECK(verdict_of(one::judge(other, {}), "1d") == "forced (a penalty has weight 0)");
     other.finicky = {0, {0, 0.16}};
     CHECK(verdict_of(one::judge(other, {}), "1e") == "not distinguishable from control");
     other.identity = {0.2, {0.1, 0.3}};
