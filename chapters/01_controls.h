@@ -42,6 +42,7 @@ double edge_sharpness(const std::vector<double>& signal, const Matrix& sources);
 /// One trained SAE.
 struct Run {
     Score score = {};
+    Matrix found = {};  ///< [n_sample, 2]: the latent that follows each source
     std::vector<double> mse = {}, l1 = {},
                         decorrelation = {};  ///< before each epoch, and at the end
     double fvu = 0;                          ///< final error as a share of the variance

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ensure.h"
+
 namespace vimach::unmixing {
 
 namespace {
@@ -62,6 +64,18 @@ void draw_losses(Report& report, const Run& run) {
                       .y_label = "term",
                       .caption = "The first training with both penalties."},
                      terms, {.log_y = true});
+}
+
+void draw_found(Report& report, const Run& run) {
+    Series found[] = {over_samples("sine's", run.found, sine),
+                      over_samples("step's", run.found, step)};
+    report.line_plot({.title = "The latents that follow the sources",
+                      .x_label = "sample",
+                      .y_label = "latent",
+                      .caption = format("The first training with both penalties: r %.4f and %.4f. "
+                                        "Scale and sign are free.",
+                                        run.score.r[sine], run.score.r[step])},
+                     found);
 }
 
 void draw_seeds(Report& report, const std::vector<Arm>& arms, const std::vector<Score>& untrained,

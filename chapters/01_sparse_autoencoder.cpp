@@ -65,6 +65,10 @@ void examine(const Sae& sae, const Tensor& x, const Matrix& sources, Run& run) {
     Matrix z(latents.rows(), latents.cols());
     std::ranges::copy(latents.data, z.data.begin());
     run.score = score_latents(z, sources);
+    run.found = Matrix(z.rows, 2);
+    for (int64_t i = 0; i < z.rows; ++i) {
+        for (int source : {sine, step}) run.found.at(i, source) = z.at(i, run.score.latent[source]);
+    }
     run.fvu = summarise(sae, x.matrix()).fvu;
     run.identity_gap = identity_gap(sae, x.matrix());
 }
@@ -322,6 +326,7 @@ void chapter(const Options& options) {
     report.heading("What was measured");
     draw_data(report, sources, mixed);
     draw_losses(report, first);
+    draw_found(report, first);
     report.table("Ablation", ablation,
                  "Shares and means with 95 % intervals over seeds; both |r| with a latent of its "
                  "own for each source.");
