@@ -14,7 +14,7 @@ comma    := ,
 
 SOURCES  := $(wildcard src/*/*.cpp)
 # A chapter may keep parts of itself in files beside it.
-PARTS    := controls page plan store stream
+PARTS    := controls page plan scores store stream
 CHAPTERS := $(sort $(filter-out $(addprefix %_,$(PARTS)),$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
 NUMBERS  := $(foreach chapter,$(CHAPTERS),$(firstword $(subst _, ,$(chapter))))
 TESTS    := $(wildcard tests/*_test.cpp)

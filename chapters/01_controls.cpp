@@ -200,45 +200,11 @@ std::vector<Score> score_rotations(const Matrix& mixed, const Matrix& sources, i
     return scores;
 }
 
-// --- measures -----------------------------------------------------------------------------------
-
-Measure share_measure(int64_t count, int64_t n) {
-    ensure(n >= 1 && count >= 0 && count <= n, "needs a part of a whole", "share_measure",
-           "pass 0 <= count <= n");
-    constexpr double z = 1.959964;
-    auto size = static_cast<double>(n);
-    double p = static_cast<double>(count) / size, z2 = z * z / size;
-    double centre = (p + z2 / 2) / (1 + z2);
-    double half = z / (1 + z2) * std::sqrt(p * (1 - p) / size + z2 / (4 * size));
-    return {p, {centre - half, centre + half}};
-}
-
-Measure mean_measure(const std::vector<double>& sample, uint64_t seed) {
-    Rng rng(seed);
-    auto n = static_cast<int64_t>(sample.size());
-    std::vector<double> means;
-    for (int draw = 0; draw < 1000; ++draw) {
-        double total = 0;
-        for (int64_t i = 0; i < n; ++i) total += sample[rng.below(n)];
-        means.push_back(total / static_cast<double>(n));
-    }
-    return {mean(sample), central_95(means)};
-}
-
-Measure sign_flip_null(const std::vector<double>& differences, uint64_t seed) {
-    Rng rng(seed);
-    std::vector<double> means;
-    for (int draw = 0; draw < 1000; ++draw) {
-        double total = 0;
-        for (double d : differences) total += rng.below(2) == 0 ? d : -d;
-        means.push_back(total / static_cast<double>(differences.size()));
-    }
-    return {mean(means), central_95(means)};
-}
-
 // --- verdicts -----------------------------------------------------------------------------------
 
 namespace {
+
+constexpr int64_t n_draw = 1000;  // of a bootstrap and of random signs
 
 /// How many of a list of scores meet a condition, as a share.
 Measure share_of(const std::vector<Score>& scores, const std::function<bool(const Score&)>& meets) {
@@ -296,16 +262,16 @@ Findings find(const std::vector<Arm>& arms, const std::vector<Score>& untrained,
     f.finicky_untrained = rarer(untrained, sharp);
 
     // 1c: against the arm in which nothing pulls on L1.
-    f.slower = mean_measure(log_slowness(arms[both]), seed);
-    f.slower_none = mean_measure(log_slowness(arms[none]), seed);
+    f.slower = mean_measure(log_slowness(arms[both]), n_draw, seed);
+    f.slower_none = mean_measure(log_slowness(arms[none]), n_draw, seed);
 
     // 1d: both are needed where leaving out either costs, so the smaller cost counts.
     std::vector<double> without_l1 = extra_redundancy(arms[decorrelation_only], arms[both]);
     std::vector<double> without_decorrelation = extra_redundancy(arms[l1_only], arms[both]);
     bool l1_counts = mean(without_l1) < mean(without_decorrelation);
     const std::vector<double>& smaller = l1_counts ? without_l1 : without_decorrelation;
-    f.redundancy = mean_measure(smaller, seed);
-    f.redundancy_null = sign_flip_null(smaller, seed);
+    f.redundancy = mean_measure(smaller, n_draw, seed);
+    f.redundancy_null = sign_flip_null(smaller, n_draw, seed);
     f.both_on = arms[both].l1 > 0 && arms[both].decorrelation > 0;
 
     // 1f: error and distance from the identity, the larger of the two.
@@ -314,14 +280,13 @@ Findings find(const std::vector<Arm>& arms, const std::vector<Score>& untrained,
         for (const Run& run : runs) out.push_back(std::max(run.fvu, run.identity_gap));
         return out;
     };
-    f.identity = mean_measure(distance(arms[none].runs), seed);
-    f.identity_untrained = mean_measure(distance(untrained_runs), seed);
+    f.identity = mean_measure(distance(arms[none].runs), n_draw, seed);
+    f.identity_untrained = mean_measure(distance(untrained_runs), n_draw, seed);
     return f;
 }
 
 std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
     using Side = Criterion::Side;
-    auto exactly = [](double value) { return Measure{value, {value, value}}; };
 
     // 1a is arithmetic where the matrix alone gives the correlation.
     bool predicted = std::abs(f.r_observed - f.r_predicted) < 0.01;
@@ -330,8 +295,8 @@ std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
          .text = "the observed variables are highly correlated although the sources are not",
          .document = "very high",
          .measure = "|r| of the mixtures; control: of the sources",
-         .measured = exactly(std::abs(f.r_observed)),
-         .control = exactly(std::abs(f.r_sources)),
+         .measured = exact_measure(std::abs(f.r_observed)),
+         .control = exact_measure(std::abs(f.r_sources)),
          .criterion = {Side::at_least, criteria.very_high},
          .forced_by = predicted ? "the mixing matrix" : ""},
         {.id = "1b",

@@ -73,16 +73,6 @@ Score score_pca(const Matrix& mixed, const Matrix& sources);
 std::vector<Score> score_rotations(const Matrix& mixed, const Matrix& sources, int64_t n_draw,
                                    uint64_t seed);
 
-/// Wilson's interval for a share (Wilson 1927, eq. 6), 95 %.
-Measure share_measure(int64_t count, int64_t n);
-
-/// Mean of a sample with the 95 % interval of its bootstrap.
-Measure mean_measure(const std::vector<double>& sample, uint64_t seed);
-
-/// The mean of paired differences under random signs: what it does where nothing sets the arms
-/// apart. Central 95 %.
-Measure sign_flip_null(const std::vector<double>& differences, uint64_t seed);
-
 // --- verdicts -----------------------------------------------------------------------------------
 
 /// Thresholds of the verdicts, chosen before any run.

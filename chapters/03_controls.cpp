@@ -230,16 +230,6 @@ Trend published_trend(std::span<const double> values, const Draws& draws, uint64
     return measure_trend(profile, layers, draws, seed);
 }
 
-Measure measure_ratio(const std::vector<double>& ratios, const Draws& draws, uint64_t seed) {
-    Rng rng(seed);
-    std::vector<double> means, sample(ratios.size());
-    for (int64_t i = 0; i < draws.n_bootstrap; ++i) {
-        for (double& value : sample) value = ratios[rng.below(static_cast<int64_t>(ratios.size()))];
-        means.push_back(mean(sample));
-    }
-    return {mean(ratios), central_95(means)};
-}
-
 // --- verdicts -----------------------------------------------------------------------------------
 
 namespace {

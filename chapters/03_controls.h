@@ -81,9 +81,6 @@ struct Draws {
 Trend measure_trend(const Profile& profile, const std::vector<int64_t>& layers, const Draws& draws,
                     uint64_t seed);
 
-/// Mean and bootstrap interval over windows of a layer's ratios.
-Measure measure_ratio(const std::vector<double>& ratios, const Draws& draws, uint64_t seed);
-
 // --- verdicts -----------------------------------------------------------------------------------
 
 /// Thresholds of the verdicts, chosen before any run.

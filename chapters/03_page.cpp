@@ -61,7 +61,7 @@ FirstTokens first_tokens(const Ratios (&ratios)[2], const Draws& draws, uint64_t
         for (const std::vector<double>& of_windows : ratios[is_random]) {
             if (of_windows.empty()) continue;
             (is_random ? first.random : first.trained)
-                .push_back(measure_ratio(of_windows, draws, seed));
+                .push_back(mean_measure(of_windows, draws.n_bootstrap, seed));
         }
     }
     return first;

@@ -162,12 +162,12 @@ TEST_CASE("chapter 1: an SAE built as the identity has no error and no gap") {
     CHECK(identity_gap(sae, x.matrix()) > 0.1);
 }
 
-TEST_CASE("chapter 1: shares come with Wilson's interval") {
+TEST_CASE("measures: shares come with Wilson's interval") {
     Measure m = share_measure(8, 10);
     CHECK(m.interval.low == doctest::Approx(0.4902).epsilon(1e-3));
     CHECK(m.interval.high == doctest::Approx(0.9433).epsilon(1e-3));
     CHECK(share_measure(0, 20).interval.low == doctest::Approx(0));
-    Measure null = sign_flip_null({1, 1, 1, 1}, 1);
+    Measure null = sign_flip_null({1, 1, 1, 1}, 1000, 1);
     CHECK(null.interval.low < -0.4);
     CHECK(null.interval.high > 0.4);
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "math/stats.h"
+#include "show/measure.h"
 #include "show/table.h"
 
 namespace vimach {
@@ -18,12 +18,6 @@ namespace vimach {
 struct Criterion {
     enum class Side { at_least, at_most } side = Side::at_least;
     double threshold = 0;
-};
-
-/// A number with its uncertainty: a confidence interval, or the central 95 % of a null.
-struct Measure {
-    double value = 0;
-    Interval interval = {};
 };
 
 struct Claim {
