@@ -23,10 +23,11 @@ Responses responses(const SaeSummary& summary);
 enum Middle { mean_of, median_of };
 double live_density(const SaeSummary& summary, Middle middle);
 
-/// The same measure on two samples, first minus second: its mean, and under random signs.
+/// The mean of a - b, pair by pair, and what chance makes of it: the differences between members
+/// of one sample, which differ in their seed alone.
 Measure difference_measure(const std::vector<double>& a, const std::vector<double>& b,
                            uint64_t seed);
-Measure difference_null(const std::vector<double>& a, const std::vector<double>& b, uint64_t seed);
+Measure seed_null(const std::vector<double>& sample);
 
 /// Share of the best latents of `a` by AUC that have a partner among those of `b`: a correlation of
 /// their activations over the same tokens of at least `same`. Latents of two SAEs have no common

@@ -21,6 +21,18 @@ std::string ratio_text(double ratio) {
 
 }  // namespace
 
+Table loss_table(const std::vector<SaeLosses>& losses) {
+    Table table = {.header = {"epoch", "MSE", "L1", "decorrelation"}};
+    for (size_t epoch :
+         {size_t{0}, size_t{1}, size_t{3}, size_t{10}, size_t{30}, losses.size() - 1}) {
+        if (epoch >= losses.size()) continue;
+        const SaeLosses& at = losses[epoch];
+        add_row(table, {std::to_string(epoch), format("%.5f", at.mse), format("%.5f", at.l1),
+                        format("%.4f", at.decorrelation)});
+    }
+    return table;
+}
+
 Table responses_table(const SaeSummary& trained, const SaeSummary& untrained) {
     Responses a = responses(trained), b = responses(untrained);
     Table table = {.header = {"latents that answer to", "trained", "untrained"}};
@@ -78,6 +90,23 @@ Table count_table(const Examined& trained, const Examined& untrained, double hig
     add("p of max below 0.05, AUC", [&](const Examined& e) {
         return count(e, [](const Tested& t) { return t.density > 0 && t.auc_p_max < 0.05; });
     });
+    return table;
+}
+
+Table overlap_table(const Stability& stable, double same) {
+    Table table = {.header = {"the ten best by AUC again with", "share", "density", "FVU"}};
+    auto add = [&](const std::string& name, const std::vector<double>& shares, const Examined& e) {
+        add_row(table, {name, format("%.3f", mean(shares)), format("%.4f", e.summary.density()),
+                        format("%.4f", e.summary.fvu)});
+    };
+    add("another seed", pair_overlaps(stable.seeds, same), stable.seeds[0]);
+    add("another seed, untrained", pair_overlaps(stable.blank, same), stable.blank[0]);
+    add("another seed, more text", pair_overlaps(stable.richer, same), stable.richer[0]);
+    add("a learning rate 1 % higher", paired_overlaps(stable.seeds, stable.nudged, same),
+        stable.nudged[0]);
+    for (const Examined& other : stable.other_k) {
+        add(format("k = %ld", other.top_k), {overlap(stable.seeds[0], other, same)}, other);
+    }
     return table;
 }
 

@@ -1,4 +1,5 @@
-// Chapter 2's page: its tables, its figures and the dashboard of single latents.
+// Chapter 2's page: its tables, which the terminal shows as well, its figures, and the dashboard of
+// single latents.
 #pragma once
 
 #include <vector>
@@ -7,6 +8,9 @@
 #include "show/report.h"
 
 namespace vimach::palinka {
+
+/// The loss before some of the epochs, and before the last.
+Table loss_table(const std::vector<SaeLosses>& losses);
 
 /// To how many tokens latents answer, trained and untrained.
 Table responses_table(const SaeSummary& trained, const SaeSummary& untrained);
@@ -17,6 +21,9 @@ Table tested_table(const std::vector<Tested>& tested, const std::vector<int64_t>
 /// How many latents have a high ratio, for the topic and for random sets; how many scores stand
 /// out against random sets.
 Table count_table(const Examined& trained, const Examined& untrained, double high);
+
+/// What the ten best latents of SAEs that differ in one thing have in common.
+Table overlap_table(const Stability& stable, double same);
 
 /// Neurons that are lit at each of the topic's tokens.
 Table lit_table(const Tokenizer& tokenizer, const std::vector<int>& passage, const Topic& topic,

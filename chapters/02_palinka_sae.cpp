@@ -89,6 +89,46 @@ void train(Training& t, int64_t n_epoch, Progress* progress) {
     }
 }
 
+/// All SAEs of a run. Besides the seeds: a rate that hardly differs, other k, tokens held out with
+/// and without tying, more text.
+struct Trainings {
+    std::vector<Training> seeds, nudged, richer, tied_fit, untied_fit, other_k;
+};
+
+Trainings plan_trainings(const Settings& s, const SaeConfig& config, ConstMatrixView x,
+                         ConstMatrixView fit, ConstMatrixView more, uint64_t rng_seed) {
+    Trainings all;
+    SaeConfig untied = config;
+    untied.tied = false;
+    for (int64_t i = 0; i < s.n_seed; ++i) {
+        uint64_t own = rng_seed + static_cast<uint64_t>(i);
+        all.seeds.push_back({"the SAE", config, x, own, s.learning_rate});
+        all.nudged.push_back({"rate 1 % higher", config, x, own, s.learning_rate * 1.01});
+        all.richer.push_back({"more text", config, more, own, s.learning_rate});
+        all.tied_fit.push_back({"tied", config, fit, own, s.learning_rate});
+        all.untied_fit.push_back({"untied", untied, fit, own, s.learning_rate});
+    }
+    for (int64_t k : {config.top_k / 2, config.top_k * 2, config.n_latent / 2}) {
+        SaeConfig changed = config;
+        changed.top_k = std::clamp<int64_t>(k, 1, config.n_latent);
+        all.other_k.push_back({"other k", changed, x, rng_seed, s.learning_rate});
+    }
+    return all;
+}
+
+/// Trains all but the first, one training a thread.
+void train_rest(Trainings& all, int64_t n_epoch) {
+    std::vector<Training*> rest;
+    for (auto* list :
+         {&all.richer, &all.seeds, &all.nudged, &all.tied_fit, &all.untied_fit, &all.other_k}) {
+        for (Training& t : *list) {
+            if (&t != &all.seeds[0]) rest.push_back(&t);
+        }
+    }
+    parallel_for(static_cast<int64_t>(rest.size()),
+                 [&](int64_t i) { train(*rest[i], n_epoch, nullptr); });
+}
+
 // --- data ---------------------------------------------------------------------------------------
 
 /// Activations of a hook for windows of tokens, [ids.size(), width].
@@ -177,53 +217,23 @@ void chapter(const Options& options) {
     for (const std::string& remark : topic.remarks) std::printf("  %s\n", remark.c_str());
 
     // 3. Train.
-    std::vector<Training> main(static_cast<size_t>(s.n_seed));
-    for (size_t i = 0; i < main.size(); ++i) {
-        main[i] = {"the SAE", config, x.matrix(), rng_seed + i, s.learning_rate};
-    }
+    Tensor fit = every(x, s.hold_out, true), held = every(x, s.hold_out, false);
+    Tensor more = with_more_text(model, tokenizer, x, s.more_text * n_token, hook, layer);
+    Trainings all = plan_trainings(s, config, x.matrix(), fit.matrix(), more.matrix(), rng_seed);
+    Training& first = all.seeds[0];
     Progress progress(s.n_epoch);
-    train(main[0], s.n_epoch, &progress);
-    Table terms = {.header = {"epoch", "MSE", "L1", "decorrelation"}};
-    for (int64_t epoch :
-         {int64_t{0}, int64_t{1}, int64_t{3}, int64_t{10}, int64_t{30}, s.n_epoch - 1}) {
-        const SaeLosses& losses = main[0].losses[epoch];
-        add_row(terms, {std::to_string(epoch), format("%.5f", losses.mse),
-                        format("%.5f", losses.l1), format("%.4f", losses.decorrelation)});
-    }
+    train(first, s.n_epoch, &progress);
+    Table terms = loss_table(first.losses);
     std::printf("\nLoss before each epoch (terms without their weights)\n");
     print(terms);
 
-    // 4. Train all others: more seeds, a rate that hardly differs, other k, tokens held out with
-    //    and without tying, ten times more text.
-    Tensor fit = every(x, s.hold_out, true), held = every(x, s.hold_out, false);
-    Tensor more = with_more_text(model, tokenizer, x, s.more_text * n_token, hook, layer);
-    SaeConfig untied = config;
-    untied.tied = false;
-    std::vector<Training> nudged, richer, tied_fit, untied_fit, other_k;
-    for (int64_t i = 0; i < s.n_seed; ++i) {
-        uint64_t own = rng_seed + static_cast<uint64_t>(i);
-        nudged.push_back({"rate 1 % higher", config, x.matrix(), own, s.learning_rate * 1.01});
-        richer.push_back({"more text", config, more.matrix(), own, s.learning_rate});
-        tied_fit.push_back({"tied", config, fit.matrix(), own, s.learning_rate});
-        untied_fit.push_back({"untied", untied, fit.matrix(), own, s.learning_rate});
-    }
-    for (int64_t k : {config.top_k / 2, config.top_k * 2, n_latent / 2}) {
-        SaeConfig changed = config;
-        changed.top_k = std::clamp<int64_t>(k, 1, n_latent);
-        other_k.push_back({"other k", changed, x.matrix(), rng_seed, s.learning_rate});
-    }
-    std::vector<Training*> rest;
-    for (auto* list : {&main, &nudged, &richer, &tied_fit, &untied_fit, &other_k}) {
-        for (Training& t : *list) rest.push_back(&t);
-    }
-    rest.erase(rest.begin());
-    parallel_for(static_cast<int64_t>(rest.size()),
-                 [&](int64_t i) { train(*rest[i], s.n_epoch, nullptr); });
+    // 4. Train all others.
+    train_rest(all, s.n_epoch);
 
     // 5. Count to how many tokens latents answer, beside SAEs as they begin.
     std::vector<Sae> blank;
     std::vector<SaeSummary> trained, untrained;
-    for (const Training& t : main) {
+    for (const Training& t : all.seeds) {
         Rng rng(t.seed);
         blank.push_back(random_sae(config, rng));
         trained.push_back(summarise(t.sae, x.matrix()));
@@ -245,15 +255,19 @@ void chapter(const Options& options) {
 
     // 6. Ask what tying buys: parameters, and the error on tokens held out.
     std::vector<double> fvu_tied, fvu_untied;
-    for (int64_t i = 0; i < s.n_seed; ++i) {
-        fvu_tied.push_back(summarise(tied_fit[i].sae, held.matrix()).fvu);
-        fvu_untied.push_back(summarise(untied_fit[i].sae, held.matrix()).fvu);
+    for (const Training& t : all.tied_fit) {
+        fvu_tied.push_back(summarise(t.sae, held.matrix()).fvu);
     }
+    for (const Training& t : all.untied_fit) {
+        fvu_untied.push_back(summarise(t.sae, held.matrix()).fvu);
+    }
+    const Training &tied = all.tied_fit[0], &untied = all.untied_fit[0];
     std::printf("\ntied: %ld parameters, FVU %.4f, on %ld tokens held out %.4f\n",
-                config.n_parameter(), summarise(tied_fit[0].sae, fit.matrix()).fvu, held.rows(),
+                tied.config.n_parameter(), summarise(tied.sae, fit.matrix()).fvu, held.rows(),
                 mean(fvu_tied));
-    std::printf("untied: %ld parameters, FVU %.4f, on tokens held out %.4f\n", untied.n_parameter(),
-                summarise(untied_fit[0].sae, fit.matrix()).fvu, mean(fvu_untied));
+    std::printf("untied: %ld parameters, FVU %.4f, on tokens held out %.4f\n",
+                untied.config.n_parameter(), summarise(untied.sae, fit.matrix()).fvu,
+                mean(fvu_untied));
 
     // 7. Score every latent for the topic, and for random sets of content words.
     std::vector<TokenKind> kinds;
@@ -265,7 +279,7 @@ void chapter(const Options& options) {
     auto look = [&](const Sae& sae, const std::vector<std::vector<int64_t>>& at) {
         return examine(sae, x.matrix(), at, kinds, s.ratio, s.n_best);
     };
-    Examined own = look(main[0].sae, sets), start = look(blank[0], sets);
+    Examined own = look(first.sae, sets), start = look(blank[0], sets);
     Table counts = count_table(own, start, s.criteria.high);
     std::printf("\nRatios of at least %g, and latents that random sets do not match\n",
                 s.criteria.high);
@@ -280,29 +294,13 @@ void chapter(const Options& options) {
     // 8. Ask what comes back with another seed, another k, a rate that hardly differs, more text.
     Stability stable;
     for (int64_t i = 0; i < s.n_seed; ++i) {
-        stable.seeds.push_back(look(main[i].sae, topic_only));
+        stable.seeds.push_back(look(all.seeds[i].sae, topic_only));
         stable.blank.push_back(look(blank[i], topic_only));
-        stable.nudged.push_back(look(nudged[i].sae, topic_only));
-        stable.richer.push_back(look(richer[i].sae, topic_only));
+        stable.nudged.push_back(look(all.nudged[i].sae, topic_only));
+        stable.richer.push_back(look(all.richer[i].sae, topic_only));
     }
-    for (const Training& t : other_k) stable.other_k.push_back(look(t.sae, topic_only));
-    Table overlaps = {.header = {"the ten best by AUC again with", "share", "density", "FVU"}};
-    auto add = [&](const std::string& name, const std::vector<double>& shares, const Sae& sae) {
-        SaeSummary summary = summarise(sae, x.matrix());
-        add_row(overlaps, {name, format("%.3f", mean(shares)), format("%.4f", summary.density()),
-                           format("%.4f", summary.fvu)});
-    };
-    double same = s.criteria.same;
-    add("another seed", pair_overlaps(stable.seeds, same), main[1].sae);
-    add("another seed, untrained", pair_overlaps(stable.blank, same), blank[1]);
-    add("a learning rate 1 % higher", paired_overlaps(stable.seeds, stable.nudged, same),
-        nudged[0].sae);
-    add(format("another seed, %ld times the text", s.more_text), pair_overlaps(stable.richer, same),
-        richer[0].sae);
-    for (size_t i = 0; i < other_k.size(); ++i) {
-        add(format("k = %ld", other_k[i].config.top_k),
-            paired_overlaps({stable.seeds[0]}, {stable.other_k[i]}, same), other_k[i].sae);
-    }
+    for (const Training& t : all.other_k) stable.other_k.push_back(look(t.sae, topic_only));
+    Table overlaps = overlap_table(stable, s.criteria.same);
     std::printf("\n");
     print(overlaps);
 
@@ -317,10 +315,10 @@ void chapter(const Options& options) {
     // 10. Answer, claim by claim.
     Findings f = find(trained, untrained, own, stable, s.criteria, rng_seed);
     f.ceiling = ceiling;
-    f.n_tied = config.n_parameter();
-    f.n_untied = untied.n_parameter();
+    f.n_tied = tied.config.n_parameter();
+    f.n_untied = untied.config.n_parameter();
     f.overfitting = difference_measure(fvu_untied, fvu_tied, rng_seed);
-    f.overfitting_null = difference_null(fvu_untied, fvu_tied, rng_seed);
+    f.overfitting_null = seed_null(fvu_tied);
     f.lit = lit_by_topic(lit, topic.tokens, rng_seed);
     f.lit_others = lit_by_others(lit, topic.tokens, rng_seed);
     std::vector<Claim> claims = judge(f, s.criteria);
@@ -340,7 +338,7 @@ void chapter(const Options& options) {
     draw_dashboard(report, tokenizer, ids, own, s.n_card);
     report.table("Beside other dashboards", other_dashboards());
     report.heading("What was measured");
-    draw_losses(report, main[0].losses, config);
+    draw_losses(report, first.losses, config);
     report.table("To how many tokens latents answer", answers);
     draw_responses(report, trained[0], untrained[0]);
     draw_scores(report, own);

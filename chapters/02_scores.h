@@ -76,10 +76,12 @@ std::vector<double> share_high(const Scores& scores, const std::vector<Tested>& 
 
 /// One SAE looked at closely.
 struct Examined {
-    Matrix latents;  ///< [n_token, n_latent]
-    Scores scores;
-    std::vector<Tested> tested;  ///< of every latent
-    std::vector<int64_t> best_auc, best_ratio;
+    int64_t top_k = 0;
+    SaeSummary summary = {};
+    Matrix latents = {};  ///< [n_token, n_latent]
+    Scores scores = {};
+    std::vector<Tested> tested = {};  ///< of every latent
+    std::vector<int64_t> best_auc = {}, best_ratio = {};
 };
 Examined examine(const Sae& sae, ConstMatrixView x, const std::vector<std::vector<int64_t>>& sets,
                  const std::vector<TokenKind>& kinds, Ratio ratio, int64_t n_best);

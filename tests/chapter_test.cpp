@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/files.h"
+#include "model/gpt2_file.h"
 #include "support.h"
 
 using namespace vimach;
@@ -33,8 +34,9 @@ Outcome run(const std::string& command) {
     std::string err = folder.file("stderr");
     std::string full = "C='" + absolute("build/00_gpt2") + "'; GED='" +
                        absolute("build/05_him_her_ged") + "'; SAE='" +
-                       absolute("build/01_sparse_autoencoder") + "'; cd '" + folder.path() +
-                       "' && { " + command + "; } 2>'" + err + "'";
+                       absolute("build/01_sparse_autoencoder") + "'; PAL='" +
+                       absolute("build/02_palinka_sae") + "'; cd '" + folder.path() + "' && { " +
+                       command + "; } 2>'" + err + "'";
     FILE* pipe = ::popen(full.c_str(), "r");
     REQUIRE(pipe != nullptr);
     Outcome outcome = {0, "", ""};
@@ -129,6 +131,47 @@ TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all fil
     check_refused("$SAE --model weights/nano", 2, "unknown option '--model'");
     Outcome one = run("VIMACH_THREADS=1 $SAE --quick"),
             two = run("VIMACH_THREADS=2 $SAE --quick && ls out/01");
+    CHECK(one.status == 0);
+    CHECK(two.out.starts_with(one.out));
+    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
+        CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
+    }
+}
+
+namespace {
+
+/// A short passage and a topic of two words in it, as shell commands that write both.
+constexpr const char* short_passage =
+    "printf 'Plums from Hungary and pears from Austria ripen late; Hungary presses cherries, and "
+    "quinces are mashed, kept, stirred and distilled in small copper stills.' > p; "
+    "printf 'Hungary\\nAustria\\n' > w; ";
+
+}  // namespace
+
+TEST_CASE("chapter 2: bad input gets one line that names the place and the remedy") {
+    check_refused("$PAL --preset lecture", 2, "use seed or course");
+    check_refused("printf 'In Hungary' > p; $PAL --text p", 1, "the model takes 8 to 256 (p)");
+    check_refused("yes Hungary | head -n 300 > p; $PAL --text p", 1, "give a shorter passage");
+    check_refused("$PAL --layer 12 > /dev/null", 2, "give a whole number from 0 to 11");
+    check_refused("$PAL --k 0 > /dev/null", 2, "give a whole number from 1 to 6144");
+    check_refused("$PAL --preset course --k 1025 > /dev/null", 2, "from 1 to 1024");
+    check_refused("echo Peru > w; $PAL --words w > /dev/null", 1, "give words of the passage");
+    check_refused("printf 'a\\377b' > w; $PAL --words w > /dev/null", 1, "not UTF-8 (w, byte");
+}
+
+TEST_CASE("chapter 2: a training that yields no number stops and names the epoch") {
+    test::TempFolder folder;
+    Gpt2 model = load_gpt2("weights/nano");
+    model.blocks[6].b_out.data[3] = Real(1e30);  // its square is infinite
+    save_gpt2(model, folder.path());
+    check_refused("$PAL --model " + folder.path() + " > /dev/null; s=$?; ls out/02; exit $s", 1,
+                  "the loss is no number in epoch 0 (the SAE)");
+}
+
+TEST_CASE("chapter 2: the same digits on 1 and 2 threads, and all files") {
+    std::string command = std::string(short_passage) + "$PAL --quick --text p --words w";
+    Outcome one = run("export VIMACH_THREADS=1; " + command),
+            two = run("export VIMACH_THREADS=2; " + command + " && ls out/02");
     CHECK(one.status == 0);
     CHECK(two.out.starts_with(one.out));
     for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {

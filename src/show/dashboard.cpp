@@ -99,7 +99,9 @@ std::string latent_card(const Dashboard& d, const LatentCard& card) {
 // --- the other way round ------------------------------------------------------------------------
 
 std::string token_choice(const Dashboard& d) {
-    std::string out = "<h3>Choose a token</h3>\n<div class=\"tokens choice\">";
+    std::string out =
+        "<h3>Choose a token</h3>\n<p>Every token is a link to the latents that answer to "
+        "it, below the text.</p>\n<div class=\"tokens choice\">";
     for (size_t i = 0; i < d.tokens.size(); ++i) {
         out += format("<a href=\"#token-%zu\">", i) + token_html(d.tokens[i]) + "</a>";
     }
@@ -141,7 +143,7 @@ Drawing draw_dashboard(const PlotText& text, const Dashboard& d) {
     check_dashboard(text, d);
 
     // Name every latent that has a card, and lead to it.
-    std::string html = "<div class=\"dashboard\">\n<nav aria-label=\"Latents\"><ul>\n";
+    std::string html = "<div class=\"dashboard\">\n<h3>Choose a latent</h3>\n<nav><ul>\n";
     for (const LatentCard& card : d.latents) {
         html += format("<li><a href=\"#latent-%ld\">%ld</a></li>\n", card.latent, card.latent);
     }

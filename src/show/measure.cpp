@@ -1,5 +1,5 @@
 // Means, shares and nulls with their intervals; see show/measure.h.
-// Every function seeds its own generator, so that a measure does not depend on those before it.
+// A measure does not depend on those taken before it.
 #include "show/measure.h"
 
 #include <cmath>

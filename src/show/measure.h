@@ -1,4 +1,5 @@
-// Numbers with their uncertainty: what a verdict is computed from. Intervals are 95 %.
+// Numbers with their uncertainty: what a verdict is computed from. Intervals are 95 %; those that
+// are drawn come from a generator seeded per call.
 #pragma once
 
 #include <cstdint>

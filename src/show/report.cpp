@@ -93,6 +93,7 @@ h4 { font: 600 .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
 .dashboard div p { font: .8125rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
   color: var(--soft); margin: .2rem 0; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 0 2rem; }
+.beside th, .beside td { min-width: 0; padding-right: .9rem; }
 .claim { border-top: 1px solid var(--rule); padding: .9rem 0 .75rem; }
 .claim p { margin: 0 0 .3rem; }
 .claim .verdict { font-weight: 600; }
