@@ -162,6 +162,12 @@ Measure filler_share(const std::vector<Examined>& seeds, uint64_t seed) {
     return mean_measure(shares, n_draw, seed);
 }
 
+/// The mean of overlaps of ten latents each, as a share of all these latents.
+Measure return_measure(const std::vector<double>& overlaps) {
+    double total = 10 * mean(overlaps) * static_cast<double>(overlaps.size());
+    return share_measure(std::llround(total), 10 * static_cast<int64_t>(overlaps.size()));
+}
+
 }  // namespace
 
 Findings find(const std::vector<SaeSummary>& trained, const std::vector<SaeSummary>& untrained,
@@ -187,13 +193,9 @@ Findings find(const std::vector<SaeSummary>& trained, const std::vector<SaeSumma
     f.on_filler_untrained = filler_share(stable.blank, seed);
 
     // 2f: what comes back.
-    std::vector<double> once = pair_overlaps(stable.seeds, criteria.same),
-                        richer = pair_overlaps(stable.richer, criteria.same);
-    f.seeds = mean_measure(once, n_draw, seed);
-    f.nudged =
-        mean_measure(paired_overlaps(stable.seeds, stable.nudged, criteria.same), n_draw, seed);
-    f.gain = difference_measure(richer, once, seed);
-    f.gain_null = seed_null(once);
+    f.seeds = return_measure(pair_overlaps(stable.seeds, criteria.same));
+    f.richer = return_measure(pair_overlaps(stable.richer, criteria.same));
+    f.nudged = return_measure(paired_overlaps(stable.seeds, stable.nudged, criteria.same));
     return f;
 }
 
@@ -291,15 +293,14 @@ std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
                                  "control: the same seed, learning rate 1 % higher",
                       .measured = f.seeds,
                       .control = f.nudged,
-                      .criterion = {Side::at_most, criteria.unstable}});
+                      .criterion = {Side::at_most, criteria.comes_back}});
     claims.push_back({.id = "2f data",
                       .text = "results suffer from too little data",
                       .document = "-",
-                      .measure = "how much that share grows with ten times more text; control: "
-                                 "pairs of seeds without it",
-                      .measured = f.gain,
-                      .control = f.gain_null,
-                      .criterion = {Side::at_least, criteria.gain}});
+                      .measure = "that share among SAEs with ten times more text; control: without",
+                      .measured = f.richer,
+                      .control = f.seeds,
+                      .criterion = {Side::at_least, criteria.comes_back}});
     claims.push_back({.id = "2g",
                       .text = "one word lights hundreds of neurons",
                       .document = "hundreds",

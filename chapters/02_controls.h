@@ -65,8 +65,7 @@ struct Criteria {
     double many = 0.1;          ///< 2d: one latent in ten
     double on_filler = 0.1;     ///< 2e: a tenth of what the best latents do
     double same = 0.8;          ///< 2f: two latents are one where they share 64 % of their variance
-    double unstable = 0.5;      ///< 2f: half of the best latents do not come back
-    double gain = 0.1;          ///< 2f: one more of ten
+    double comes_back = 0.5;    ///< 2f: results are stable where half of the best latents return
     double lit = 0.1;           ///< 2g: a neuron above a tenth of its unit, far from gelu's floor
     double hundreds = 100;      ///< 2g: the document's own word
 };
@@ -83,7 +82,7 @@ struct Findings {
     Measure high = {}, high_null = {};
     Measure on_filler = {}, on_filler_untrained = {};
     Measure seeds = {}, nudged = {};
-    Measure gain = {}, gain_null = {};
+    Measure richer = {};
     Measure lit = {}, lit_others = {};
 };
 

@@ -93,6 +93,25 @@ Table count_table(const Examined& trained, const Examined& untrained, double hig
     return table;
 }
 
+Table best_table(const Examined& examined) {
+    Table table = {.header = {"best by", "highest", "lowest", "p of max of the best",
+                              "mean coverage", "mean on filler"}};
+    auto add = [&](const char* name, const std::vector<int64_t>& best, double Tested::*score,
+                   double Tested::*p_max) {
+        if (best.empty()) return;
+        const std::vector<Tested>& t = examined.tested;
+        double coverage = 0, filler = 0, one = 1 / static_cast<double>(best.size());
+        for (int64_t j : best) coverage += one * t[j].coverage, filler += one * t[j].filler;
+        add_row(table,
+                {name, format("%.3f", t[best.front()].*score),
+                 format("%.3f", t[best.back()].*score), format("%.3f", t[best.front()].*p_max),
+                 format("%.2f", coverage), format("%.2f", filler)});
+    };
+    add("AUC", examined.best_auc, &Tested::auc, &Tested::auc_p_max);
+    add("ratio", examined.best_ratio, &Tested::ratio, &Tested::ratio_p_max);
+    return table;
+}
+
 Table overlap_table(const Stability& stable, double same) {
     Table table = {.header = {"the ten best by AUC again with", "share", "density", "FVU"}};
     auto add = [&](const std::string& name, const std::vector<double>& shares, const Examined& e) {

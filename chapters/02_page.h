@@ -22,6 +22,10 @@ Table tested_table(const std::vector<Tested>& tested, const std::vector<int64_t>
 /// out against random sets.
 Table count_table(const Examined& trained, const Examined& untrained, double high);
 
+/// What the best latents by AUC, and those by ratio, have in common: no single one, for rounding
+/// alone can exchange them.
+Table best_table(const Examined& examined);
+
 /// What the ten best latents of SAEs that differ in one thing have in common.
 Table overlap_table(const Stability& stable, double same);
 

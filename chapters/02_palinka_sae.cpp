@@ -284,12 +284,9 @@ void chapter(const Options& options) {
     std::printf("\nRatios of at least %g, and latents that random sets do not match\n",
                 s.criteria.high);
     print(counts);
-    Table by_auc = tested_table(own.tested, own.best_auc),
-          by_ratio = tested_table(own.tested, own.best_ratio);
-    std::printf("\nThe best by AUC\n");
-    print(by_auc);
-    std::printf("\nThe best by ratio\n");
-    print(by_ratio);
+    Table best = best_table(own);
+    std::printf("\nThe %ld best latents (each of them: see the report)\n", s.n_best);
+    print(best);
 
     // 8. Ask what comes back with another seed, another k, a rate that hardly differs, more text.
     Stability stable;
@@ -343,8 +340,8 @@ void chapter(const Options& options) {
     draw_responses(report, trained[0], untrained[0]);
     draw_scores(report, own);
     report.table("High scores, and what chance makes of them", counts);
-    report.table("The best by AUC", by_auc);
-    report.table("The best by ratio", by_ratio);
+    report.table("The best by AUC", tested_table(own.tested, own.best_auc));
+    report.table("The best by ratio", tested_table(own.tested, own.best_ratio));
     report.table("What comes back", overlaps);
     report.table("Neurons that a word lights", neurons);
     report.write(folder);

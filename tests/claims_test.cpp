@@ -176,7 +176,7 @@ palinka::Findings palinka_findings() {
     f.on_filler = {0.3, {0.2, 0.4}};
     f.seeds = {0.2, {0.1, 0.3}};
     f.nudged = {0.9, {0.8, 1}};
-    f.gain = {0.3, {0.2, 0.4}};
+    f.richer = {0.7, {0.6, 0.8}};
     f.lit = {300, {250, 350}};
     f.lit_others = {100, {80, 120}};
     return f;
@@ -215,7 +215,10 @@ TEST_CASE("chapter 2: every verdict can come out another way") {
     CHECK(now("2e") == "not distinguishable from control");
     other.seeds = {0.7, {0.6, 0.75}};
     CHECK(now("2f seed") == "not reproduced");
-    other.gain = {0, {0, 0}};
+    other.seeds = f.seeds;
+    other.richer = {0.4, {0.35, 0.45}};
+    CHECK(now("2f data") == "not reproduced");
+    other.richer = {0.25, {0.15, 0.35}};
     CHECK(now("2f data") == "not distinguishable from control");
     other.lit = {60, {50, 70}};
     CHECK(now("2g") == "not reproduced");

@@ -2,6 +2,7 @@
 // A measure does not depend on those taken before it.
 #include "show/measure.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/ensure.h"
@@ -19,7 +20,7 @@ Measure share_measure(int64_t count, int64_t n) {
     double p = static_cast<double>(count) / size, z2 = z * z / size;
     double centre = (p + z2 / 2) / (1 + z2);
     double half = z / (1 + z2) * std::sqrt(p * (1 - p) / size + z2 / (4 * size));
-    return {p, {centre - half, centre + half}};
+    return {p, {std::max(centre - half, 0.0), std::min(centre + half, 1.0)}};
 }
 
 Measure mean_measure(const std::vector<double>& sample, int64_t n_bootstrap, uint64_t seed) {
