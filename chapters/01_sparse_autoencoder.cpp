@@ -219,10 +219,11 @@ void chapter(const Options& options) {
     for (const Score& score : score_rotations(mixed, sources, 1000, rng_seed)) {
         rotated.push_back(std::min(std::abs(score.r[sine]), std::abs(score.r[step])));
     }
+    double pca_sine = std::abs(pca.r[sine]), pca_step = std::abs(pca.r[step]);
     std::printf(
         "\nPCA: |r| %.4f with the sine, %.4f with the step; of 1000 random rotations the "
         "weaker |r| is at most %.4f\n",
-        std::abs(pca.r[sine]), std::abs(pca.r[step]), quantile(rotated, 1));
+        pca_sine, pca_step, quantile(rotated, 1));
 
     // 3. Ask how high a latent that sees a single source can score: half a wave, and more of it.
     std::vector<double> wave = column(sources, sine), half_wave = wave;

@@ -39,7 +39,7 @@ std::vector<int64_t> parse_layers(const std::string& text, int64_t n_layer) {
         for (int64_t layer = first; layer <= last; ++layer) layers.push_back(layer);
     }
     std::ranges::sort(layers);
-    layers.erase(std::ranges::unique(layers).begin(), layers.end());
+    layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
     return layers;
 }
 
