@@ -60,9 +60,9 @@ std::vector<Real> random_direction(int64_t width, uint64_t seed) {
 
 std::vector<double> window_means(const Tensor& hooked, std::span<const Real> direction,
                                  int64_t n_window) {
-    ensure(n_window >= 1 && hooked.rows() >= n_window, "there is no window", "window_means",
+    int64_t n_token = n_window >= 1 ? hooked.rows() / n_window : 0;
+    ensure(n_token >= 1, "there is no window", "window_means",
            "pass one row or more for every window");
-    int64_t n_token = hooked.rows() / n_window;
     std::vector<double> out(static_cast<size_t>(n_window));
     for (int64_t i = 0; i < hooked.rows(); ++i) {
         std::span<const Real> row = hooked.row(i);
