@@ -119,11 +119,7 @@ Tensor random_starts(const Gpt2& model, const Settings& s, uint64_t rng_seed) {
 }
 
 Settings choose_settings(const Options& options, const Gpt2Config& c) {
-    std::string preset = options.text("--preset", "seed");
-    if (preset != "seed" && preset != "course") {
-        throw UsageError("there is no preset '" + preset + "'", "--preset", "use seed or course");
-    }
-    Settings s = preset == "seed" ? seed : course;
+    Settings s = options.preset() == "seed" ? seed : course;
     if (options.has("--quick"))
         s.n_step = 150, s.n_chance = 50, s.n_text = 500, s.search.n_step = 15;
     s.n_token = options.integer("--tokens", s.n_token, 1, c.n_ctx);
@@ -157,7 +153,7 @@ void chapter(const Options& options) {
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Settings s = choose_settings(options, model.config);
     auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, 1'000'000'000));
-    std::string folder = output_folder(options, info), preset = options.text("--preset", "seed");
+    std::string folder = output_folder(options, info), preset = options.preset();
     const Gpt2Config& c = model.config;
 
     // 1. Name the target.

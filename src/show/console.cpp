@@ -93,6 +93,12 @@ std::string Options::text(const std::string& name, const std::string& otherwise)
     return found == given_.end() ? otherwise : found->second;
 }
 
+std::string Options::preset() const {
+    std::string name = text("--preset", "seed");
+    if (name == "seed" || name == "course") return name;
+    throw UsageError("there is no preset '" + name + "'", "--preset", "use seed or course");
+}
+
 int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low,
                          int64_t high) const {
     if (!has(name)) return otherwise;
