@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/ensure.h"
+#include "core/parallel.h"
 #include "core/rng.h"
 #include "math/blas.h"
 #include "math/vector_ops.h"
@@ -32,9 +33,9 @@ Target parse_target(const std::string& text, const Gpt2Config& config) {
     bool whole = error == std::errc{} && end == number.data() + number.size();
     bool known = kind == "hidden" || kind == "block" || kind == "mlp";
     if (!whole || !known || n < 0 || n >= config.n_layer) {
-        throw UsageError("there is no target '" + text + "'", "--layer",
-                         format("use hidden:N, block:N or mlp:N with N from 0 to %ld",
-                                config.n_layer - 1));
+        throw UsageError(
+            "there is no target '" + text + "'", "--layer",
+            format("use hidden:N, block:N or mlp:N with N from 0 to %ld", config.n_layer - 1));
     }
 
     // hidden:N is the stream before block N, which is the stream after the block below.
@@ -118,8 +119,8 @@ TokenObjective token_objective(const Gpt2& model, const Target& target) {
     objective.gradient = [&model, target](std::span<const int> ids) {
         Tensor embeddings = embed_ids(model, ids, 1, target.add_positions);
         Trace trace = trace_blocks(model, embeddings, 1, target.tap);
-        return backward_to_embeddings(
-            model, trace, gradient_at_target(target, embeddings.rows(), axis(target)));
+        return backward_to_embeddings(model, trace,
+                                      gradient_at_target(target, embeddings.rows(), axis(target)));
     };
     return objective;
 }
@@ -160,11 +161,10 @@ TextWindows best_windows(const Gpt2& model, const Target& target, const std::vec
 double deviation_on_text(const Gpt2& model, const Target& target, const std::vector<int>& ids) {
     auto n_id = static_cast<int64_t>(ids.size());
     int64_t length = std::min(model.config.n_ctx, n_id), n_window = n_id / length;
-    Tensor resid = embed_ids(
-        model, std::span(ids).first(static_cast<size_t>(n_window * length)), n_window);
-    Taps taps = run_blocks(
-        model, resid, n_window,
-        {.stop = std::max<int64_t>(target.n_block, 1), .taps = {target.tap}});
+    Tensor resid =
+        embed_ids(model, std::span(ids).first(static_cast<size_t>(n_window * length)), n_window);
+    Taps taps = run_blocks(model, resid, n_window,
+                           {.stop = std::max<int64_t>(target.n_block, 1), .taps = {target.tap}});
     std::vector<double> values;
     for (int64_t row = 0; row < n_window * length; ++row) {
         if (row % length != 0) values.push_back(taps.at(target.tap).row(row)[target.dim]);
@@ -193,12 +193,11 @@ Tensor isotropic_vectors(const Tensor& W_E, int64_t n, uint64_t seed) {
 Tensor matched_vectors(const Tensor& W_E, int64_t n, uint64_t seed) {
     // Mix all tokens, their mean m taken off, by normal numbers g: the sum over tokens of
     // g_t (w_t - m) / sqrt(T - 1) is normal with exactly their covariance.
-    Rng rng(seed);
     int64_t n_token = W_E.rows(), width = W_E.cols();
-    Tensor sums({width}), mix({n, n_token}), vectors({n, width});
-    add_column_sums(W_E.matrix(), sums);
+    Tensor mix({n, n_token}), vectors({n, width});
     double scale = 1 / std::sqrt(static_cast<double>(n_token - 1));
-    for (int64_t i = 0; i < n; ++i) {
+    parallel_for(n, [&](int64_t i) {
+        Rng rng(seed * 1'000'003 + static_cast<uint64_t>(i));
         double total = 0;
         for (Real& value : mix.row(i)) {
             value = static_cast<Real>(scale * rng.normal());
@@ -207,7 +206,7 @@ Tensor matched_vectors(const Tensor& W_E, int64_t n, uint64_t seed) {
         // sum g (w - m) + m = sum (g + (1 - sum g) / T) w.
         auto shift = static_cast<Real>((1 - total) / static_cast<double>(n_token));
         for (Real& value : mix.row(i)) value += shift;
-    }
+    });
     matmul(mix.matrix(), W_E.matrix(), vectors.matrix());
     return vectors;
 }
@@ -379,8 +378,8 @@ std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
         {.id = "4e",
          .text = "the L2 term keeps the embeddings from exploding",
          .document = "-",
-         .measure = format("growth of |theta| without the term; control: with lambda = %g",
-                           f.lambda),
+         .measure =
+             format("growth of |theta| without the term; control: with lambda = %g", f.lambda),
          .measured = f.growth_free,
          .control = f.growth_held,
          .criterion = {Side::at_least, criteria.exploding}},

@@ -44,7 +44,7 @@ Tensor random_directions(const Target& target, int64_t n, uint64_t seed);
 struct Climb {
     Tensor theta = {};          ///< the optimised vectors [n_start * n_token, d_model]
     Tensor before, after = {};  ///< the tap at the first and the last step
-    std::vector<std::vector<double>> activation = {};  ///< of every start, at every step
+    std::vector<std::vector<double>> activation = {};          ///< of every start, at every step
     std::vector<double> gradient_norm = {}, square_norm = {};  ///< means over starts, at every step
 };
 
@@ -63,7 +63,7 @@ std::vector<int> random_ids(const Gpt2& model, int64_t n_window, int64_t n_token
 /// The best window that begins at any token of a text, and the best of each of n_part parts of it.
 struct TextWindows {
     double best = 0;
-    std::vector<int> ids = {};      ///< of the best
+    std::vector<int> ids = {};       ///< of the best
     std::vector<double> parts = {};  ///< activations
 };
 TextWindows best_windows(const Gpt2& model, const Target& target, const std::vector<int>& ids,
@@ -91,12 +91,12 @@ Gpt2 shuffled_blocks(const Gpt2& model, int64_t n_block, uint64_t seed);
 
 /// Thresholds of the verdicts, chosen before any run.
 struct Criteria {
-    double orders = 2;          ///< 4a: "orders", more than one
-    double suppressed = 0.5;    ///< 4b: more values fall than rise
-    int64_t n_neighbour = 5;    ///< 4b: dimensions to either side
-    double kept = 0.1;          ///< 4c: tokens that keep a tenth of the gain do not stand for it
-    double low_cosine = 0.5;    ///< 4d: cos^2 = 1/4: a token explains a quarter of the vector
-    double exploding = 10;      ///< 4e: embeddings explode where they grow tenfold
+    double orders = 2;        ///< 4a: "orders", more than one
+    double suppressed = 0.5;  ///< 4b: more values fall than rise
+    int64_t n_neighbour = 5;  ///< 4b: dimensions to either side
+    double kept = 0.1;        ///< 4c: tokens that keep a tenth of the gain do not stand for it
+    double low_cosine = 0.5;  ///< 4d: cos^2 = 1/4: a token explains a quarter of the vector
+    double exploding = 10;    ///< 4e: embeddings explode where they grow tenfold
     int64_t n_bootstrap = 1000;
 };
 
