@@ -116,8 +116,7 @@ Climb climb(const Gpt2& model, const Target& target, const Tensor& directions, c
 
 /// The climb along the way: means over starts.
 Table way_table(const Climb& c) {
-    Table table = {
-        .header = {"step", "activation", "lowest", "highest", "|gradient|", "|theta|^2"}};
+    Table table = {.header = {"step", "activation", "low", "high", "|gradient|", "|theta|^2"}};
     auto last = static_cast<int64_t>(c.activation.size()) - 1;
     for (int64_t i = 0; i <= 5; ++i) {
         int64_t step = last * i / 5;
@@ -203,12 +202,13 @@ void chapter(const Options& options) {
     auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, 1'000'000'000));
     std::string folder = output_folder(options, info);
 
-    // 1. Read the model, and say what is climbed.
+    // 1. Read the model and a real text, and say what is climbed.
     Tokenizer tokenizer = load_tokenizer();
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Target target = choose_target(options, s, model.config);
     std::vector<int> text = read_ids(options, tokenizer);
     int64_t n_row = s.n_start * target.n_token;
+    TextWindows windows = best_windows(model, target, text, s.n_start);
     double deviation = deviation_on_text(model, target, text);
     std::printf("model: %s\npreset %s; target %s = %s, dimension %ld, ", describe(model).c_str(),
                 options.text("--preset", "seed").c_str(), target.name.c_str(), target.tap.c_str(),
@@ -252,7 +252,7 @@ void chapter(const Options& options) {
           blank = run("random weights", shuffled, target, axis(target), s.lambda),
           bare = run("no block", model, no_block, axis(no_block), s.lambda);
     Table arms = {
-        .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others that fall"}};
+        .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others fall"}};
     add_arm(arms, format("lambda %g", s.lambda), own, target, orders_of_growth(own));
     add_arm(arms, "lambda 0", free, target, orders_of_growth(free));
     add_arm(arms, format("lambda %g", 10 * s.lambda), held, target, orders_of_growth(held));
@@ -301,7 +301,6 @@ void chapter(const Options& options) {
     });
 
     // 7. Put tokens in: the decoded ones, random ones, real text, those that were found.
-    TextWindows windows = best_windows(model, target, text, s.n_start);
     std::vector<double> put_back = activation_of_ids(model, target, decoded, s.n_start);
     std::vector<double> random = activation_of_ids(
         model, target, random_ids(model, s.n_random, target.n_token, rng_seed + 4), s.n_random);
