@@ -106,7 +106,7 @@ TEST_CASE("chapter 4: every kind of target runs, and says both of its names") {
     check_contains(off.out, "lambda 0; position embeddings not added");
     check_contains(off.out, "target hidden:8 = blocks.7.resid_post, dimension 91");
     Outcome own = run("yes 'plum and pear' | head -n 9 > t; $A $SMALL --text t && ls out/04");
-    check_contains(own.out, "on 36 real tokens");
+    check_contains(own.out, "on 45 real tokens");
     for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
         check_contains(own.out, file);
     }
