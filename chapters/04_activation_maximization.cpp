@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <iterator>
 #include <set>
 
 #include "04_controls.h"
@@ -21,7 +23,6 @@
 #include "math/vector_ops.h"
 #include "model/gpt2_file.h"
 #include "show/console.h"
-#include "show/progress.h"
 #include "show/report.h"
 #include "text/html_text.h"
 
@@ -225,14 +226,7 @@ void chapter(const Options& options) {
     Tensor starts = isotropic_vectors(model.W_E, n_row, rng_seed);
 
     // 3. Climb.
-    Progress progress(6);
-    auto run = [&](const char* name, const Gpt2& m, const Target& t, const Tensor& directions,
-                   double lambda) {
-        Climb c = climb(m, t, directions, starts, lambda, s);
-        progress.step(name);
-        return c;
-    };
-    Climb own = run("the climb", model, target, axis(target), s.lambda);
+    Climb own = climb(model, target, axis(target), starts, s.lambda, s);
     Table way = way_table(own);
     std::printf("\n");
     print(way);
@@ -247,11 +241,16 @@ void chapter(const Options& options) {
     no_block.tap = "blocks.0.resid_pre";
     no_block.dim = std::min(target.dim, model.config.d_model - 1);
     no_block.width = model.config.d_model;
-    Climb free = run("lambda 0", model, target, axis(target), 0),
-          held = run("10 lambda", model, target, axis(target), 10 * s.lambda),
-          other = run("random directions", model, target, directions, s.lambda),
-          blank = run("random weights", shuffled, target, axis(target), s.lambda),
-          bare = run("no block", model, no_block, axis(no_block), s.lambda);
+    Climb free, held, other, blank, bare;
+    auto along_axis = [&](double lambda) {
+        return climb(model, target, axis(target), starts, lambda, s);
+    };
+    std::function<void()> climbs[] = {
+        [&] { free = along_axis(0); }, [&] { held = along_axis(10 * s.lambda); },
+        [&] { other = climb(model, target, directions, starts, s.lambda, s); },
+        [&] { blank = climb(shuffled, target, axis(target), starts, s.lambda, s); },
+        [&] { bare = climb(model, no_block, axis(no_block), starts, s.lambda, s); }};
+    parallel_for(std::ssize(climbs), [&](int64_t i) { climbs[i](); });
     Table arms = {
         .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others fall"}};
     add_arm(arms, format("lambda %g", s.lambda), own, target, orders_of_growth(own));

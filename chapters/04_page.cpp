@@ -176,7 +176,7 @@ void add_decoding(Report& report, const Tokenizer& tokenizer,
         std::vector<std::string> cells = {format("%ld", i)};
         for (const Neighbour& token : nearest[i]) {
             cells.push_back(visible_text(tokenizer.token_bytes(token.id)) +
-                            format(" (%.3f)", token.cosine));
+                            format(" (%.2f)", token.cosine));
         }
         add_row(first, cells);
     }
