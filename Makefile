@@ -25,7 +25,7 @@ build/double/%.o:   FLAGS := -DVIMACH_DOUBLE
 build/sanitize/%.o: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                              -fsanitize=address,undefined
 
-.PHONY: weights/gpt2-shape all run run-full test verify sanitize check bench clean help differential fuzz $(NUMBERS) \
+.PHONY: weights/gpt2-shape all run run-full test verify sanitize check bench clean help train-nano differential fuzz $(NUMBERS) \
         $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
 
@@ -62,6 +62,9 @@ $(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rule,$(chapter))))
 build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
+build/train_nano: $(call objects,float,weights/nano/train.cpp weights/nano/training.cpp $(SOURCES))
+	$(CXX) $^ $(LIBRARIES) -o $@
+
 build/verify: build/float/tests/verify.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
@@ -95,6 +98,10 @@ weights/gpt2-shape: weights/gpt2-shape/model.safetensors  ## write a random mode
 
 weights/gpt2-shape/model.safetensors: | build/random_model
 	build/random_model $(@D)
+
+STEPS    ?= 20000
+train-nano: build/train_nano  ## train the embedded model on TEXT=folder (see weights/nano/README.md)
+	build/train_nano '$(TEXT)' $(STEPS) $(or $(OUT),out/nano)
 
 # --- test ---------------------------------------------------------------------------------------
 

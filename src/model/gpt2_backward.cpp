@@ -18,7 +18,7 @@ namespace {
 constexpr const char* kept_names[] = {"resid_pre", "q", "k", "v", "z", "resid_mid", "mlp_pre"};
 constexpr const char* target_names[] = {"resid_pre", "resid_mid", "mlp_pre",
                                         "mlp_post",  "mlp_out",   "resid_post"};
-constexpr int64_t logit_rows = 256;  // rows of logits held at a time
+constexpr int64_t logit_rows = 512;  // rows of logits held at a time
 
 /// The activations of one block in a trace.
 class BlockTaps {
