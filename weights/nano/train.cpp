@@ -36,8 +36,8 @@ double seconds() {
 
 /// The rows of loss.csv up to a step; a run that was killed may have written more.
 Table read_log(const std::string& path, int64_t n_done) {
-    Table log = {.header = {"step", "tokens", "train_loss", "validation_loss", "learning_rate",
-                            "gradient_norm"}};
+    Table log = {.header = {"step", "tokens", "seconds", "train_loss", "validation_loss",
+                            "learning_rate", "gradient_norm"}};
     if (!std::filesystem::exists(path)) return log;
     std::istringstream lines(read_text(path));
     std::string line;
@@ -67,7 +67,7 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
 
     // Step: loss and gradients, clipping, AdamW.
     std::vector<double> losses, norms;
-    double saved = seconds(), reported = saved;
+    double begun = seconds() - state.seconds, saved = seconds(), reported = saved;
     while (state.n_done < s.n_step) {
         Gpt2 grad = zeros_like(state.model);
         std::vector<int> ids = step_windows(s, training.ids, state.n_done);
@@ -80,6 +80,7 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
         norms.push_back(clip(grad, s.most_norm));
         double rate = learning_rate(s, state.n_done);
         update(state, grad, s);
+        state.seconds = seconds() - begun;
         bool last = state.n_done == s.n_step;
 
         // Report, and leave a checkpoint.
@@ -93,8 +94,9 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
                          : std::nan("");
             int64_t n_token = s.n_window * s.config.n_ctx;
             add_row(log, {std::to_string(state.n_done), std::to_string(state.n_done * n_token),
-                          format("%.4f", mean_loss), validate ? format("%.4f", valid) : "",
-                          format("%.3g", rate), format("%.3f", mean_norm)});
+                          format("%.0f", state.seconds), format("%.4f", mean_loss),
+                          validate ? format("%.4f", valid) : "", format("%.3g", rate),
+                          format("%.3f", mean_norm)});
             std::printf("step %ld, loss %.4f%s, %.0f tokens a second\n", state.n_done, mean_loss,
                         validate ? format(", held out %.4f", valid).c_str() : "",
                         n * static_cast<double>(n_token) / (seconds() - reported));

@@ -131,7 +131,7 @@ double clip(Gpt2& grad, double most) {
 
 State start(const Settings& settings) {
     Gpt2 model = random_gpt2(settings.config, settings.seed);
-    return {0, model, zeros_like(model), zeros_like(model)};
+    return {.model = model, .m = zeros_like(model), .v = zeros_like(model)};
 }
 
 void update(State& state, Gpt2& grad, const Settings& s) {
@@ -185,6 +185,7 @@ void save_state(const State& state, const Settings& settings, const std::string&
     }
     write_safetensors(checkpoint_path(folder), tensors,
                       {{"n_done", std::to_string(state.n_done)},
+                       {"seconds", format("%.0f", state.seconds)},
                        {"n_window", std::to_string(settings.n_window)},
                        {"seed", std::to_string(settings.seed)}});
 }
@@ -201,6 +202,7 @@ State load_state(const Settings& settings, const std::string& folder) {
         return std::stoll(at->second);
     };
     state.n_done = number("n_done");
+    state.seconds = static_cast<double>(number("seconds"));
     if (number("n_window") != settings.n_window ||
         static_cast<uint64_t>(number("seed")) != settings.seed) {
         fail("the checkpoint is of a training with other settings", reader.path(),

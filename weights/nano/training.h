@@ -20,11 +20,12 @@ struct Settings {
     int64_t n_step = 0;    ///< of the whole training
     int64_t n_window = 8;  ///< of n_ctx tokens in a step
     double peak_rate = 1.5e-3;
-    int64_t n_warm_up = 400;    ///< steps in which the rate rises from 0
+    int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0
     double decay_share = 0.3;   ///< of the steps, the last: the rate falls to 0 along a cosine
     double weight_decay = 0.1;  ///< on matrices and embeddings; none on biases and layer norms
     double most_norm = 1;       ///< gradients of a larger norm are scaled down to it
-    AdamSettings adam = {.beta1 = 0.9, .beta2 = 0.95};
+    /// A step sees 2,048 tokens only, so the mean of squares is kept over some 70 steps.
+    AdamSettings adam = {.beta1 = 0.9, .beta2 = 0.99};
     uint64_t seed = 1;
 };
 
@@ -50,6 +51,7 @@ double clip(Gpt2& grad, double most);
 /// A model in training: everything that the next step depends on, beside the settings.
 struct State {
     int64_t n_done = 0;  ///< steps
+    double seconds = 0;  ///< that they took, over all runs; no number depends on it
     Gpt2 model, m, v;    ///< weights and the optimiser's running means
 };
 State start(const Settings& settings);
