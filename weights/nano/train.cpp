@@ -4,6 +4,8 @@
 // loss.csv.
 // Run: make train-nano TEXT=folder          (N steps in all: STEPS=N; folder to write to:
 // OUT=out/nano)
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -68,8 +70,9 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
     // Step: loss and gradients, clipping, AdamW.
     std::vector<double> losses, norms;
     double begun = seconds() - state.seconds, saved = seconds(), reported = saved;
+    Gpt2 grad = zeros_like(state.model);
     while (state.n_done < s.n_step) {
-        Gpt2 grad = zeros_like(state.model);
+        for (const Parameter& p : parameters(grad)) std::ranges::fill(p.tensor->data, Real(0));
         std::vector<int> ids = step_windows(s, training.ids, state.n_done);
         double loss = loss_and_gradients(state.model, ids, s.n_window, grad);
         if (!std::isfinite(loss)) {
@@ -128,6 +131,9 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
+        // Keep the memory of a step for the next one; to ask the system for it takes long.
+        mallopt(M_MMAP_THRESHOLD, 1 << 30);
+        mallopt(M_TRIM_THRESHOLD, 1 << 30);
         Settings settings = {.n_step = std::atoll(argv[2])};
         train(settings, argv[1], argv[3]);
     } catch (const std::exception& error) {
