@@ -13,7 +13,9 @@ MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc)
 comma    := ,
 
 SOURCES  := $(wildcard src/*/*.cpp)
-CHAPTERS := $(sort $(filter-out %_controls %_page,$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
+# A chapter may keep parts of itself in files beside it.
+PARTS    := controls page plan scores store stream
+CHAPTERS := $(sort $(filter-out $(addprefix %_,$(PARTS)),$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
 NUMBERS  := $(foreach chapter,$(CHAPTERS),$(firstword $(subst _, ,$(chapter))))
 TESTS    := $(wildcard tests/*_test.cpp)
 chapter_of = $(filter $1_%,$(CHAPTERS))
@@ -50,9 +52,7 @@ $(foreach build,float double sanitize,$(eval $(call compile_rule,$(build))))
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
-# A chapter may keep its controls and its page in files beside it.
-CONTROLS := $(wildcard chapters/*_controls.cpp)
-parts_of = $(wildcard $(addprefix chapters/$(firstword $(subst _, ,$1))_,controls.cpp page.cpp))
+parts_of = $(wildcard $(foreach part,$(PARTS),chapters/$(firstword $(subst _, ,$1))_$(part).cpp))
 define chapter_rule
 build/$1: $(call objects,float,chapters/$1.cpp $(call parts_of,$1) $(SOURCES))
 	$$(CXX) $$^ $$(LIBRARIES) -o $$@
@@ -72,7 +72,7 @@ build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(CONTROLS) $(SOURCES) $(TESTS))
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) $(SOURCES) $(TESTS))
 	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
 endef
 $(eval $(call unit_rule,float))
@@ -111,6 +111,7 @@ test: all build/verify build/float/tests/unit build/double/tests/unit  ## run ev
 verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output
 
 $(addprefix verify-,$(NUMBERS)): verify-%: build/$$(call chapter_of,$$*) build/verify
+	@rm -rf out/verify/$*
 	@mkdir -p out/verify
 	@build/$(call chapter_of,$*) --quick --out out/verify/$* > out/verify/$*.txt
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
@@ -128,7 +129,7 @@ differential: build/float/tests/unit  ## compare 20,000 random strings with npm'
 
 # The fuzzer is clang's; SECONDS of each target, with a corpus kept in out/fuzz.
 SECONDS  ?= 600
-TARGETS  := json safetensors tokenizer
+TARGETS  := json safetensors tokenizer html
 $(addprefix build/fuzz_,$(TARGETS)): build/fuzz_%: tests/fuzz_main.cpp tests/fuzz_targets.cpp $(SOURCES)
 	@mkdir -p build
 	clang++ -std=c++20 -O1 -g -I. -Isrc -fsanitize=fuzzer,address,undefined \
@@ -141,7 +142,7 @@ fuzz: $(addprefix build/fuzz_,$(TARGETS))  ## fuzz each target for SECONDS (600)
 	        2> out/fuzz/$$target.log || { tail -n 40 out/fuzz/$$target.log; exit 1; }; \
 	    echo "$$target: no finding"; grep -E 'number_of_executed|DONE' out/fuzz/$$target.log; done
 
-bench: build/bench weights/gpt2-shape  ## compare speed and memory with peers; ONLY=name, TEXT=file
+bench: build/bench build/03_laminar_profile weights/gpt2-shape  ## compare speed and memory with peers; ONLY=name, TEXT=file
 	@ONLY='$(ONLY)' TEXT='$(TEXT)' build/bench
 
 clean:  ## remove everything built and written

@@ -347,14 +347,13 @@ std::string singular_by(const Findings& f) {
 
 std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
     using Side = Criterion::Side;
-    auto exactly = [](double value) { return Measure{value, {value, value}}; };
     return {
         {.id = "5a",
          .text = "without PCA and shrinkage GED fails: R is singular",
          .document = "error",
          .measure = "whether LAPACK refuses the unshrunk problem, 1 or 0",
-         .measured = exactly(f.unshrunk_fails ? 1 : 0),
-         .control = exactly(0),
+         .measured = exact_measure(f.unshrunk_fails ? 1 : 0),
+         .control = exact_measure(0),
          .criterion = {Side::at_least, 1},
          .forced_by = singular_by(f)},
         {.id = "5b",

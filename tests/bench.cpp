@@ -217,7 +217,12 @@ struct Benchmark {
 constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
                                     {"tokenizer", bench_tokenizer},
                                     {"forward", bench_forward},
-                                    {"actmax", bench_actmax}};
+                                    {"actmax", bench_actmax},
+                                    {"sae_palinka", bench_sae_palinka},
+                                    {"sae_batch", bench_sae_batch},
+                                    {"laminar_memory", bench_laminar_memory},
+                                    {"sae_laminar_seed", bench_sae_laminar_seed},
+                                    {"sae_laminar_course", bench_sae_laminar_course}};
 
 /// What peak_megabytes asks a second process to do.
 void print_peak(const std::string& work) {

@@ -29,5 +29,10 @@ double sgemm_rate();
 double read_rate();
 
 void bench_actmax();
+void bench_sae_palinka();
+void bench_sae_batch();
+void bench_sae_laminar_seed();
+void bench_sae_laminar_course();
+void bench_laminar_memory();
 
 }  // namespace vimach

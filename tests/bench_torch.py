@@ -3,7 +3,8 @@ float32, 2 threads, on the same model, rows and weights. Prints the median time 
 python3-torch.
   python3 tests/bench_torch.py forward weights/gpt2-shape [--head]
   python3 tests/bench_torch.py actmax weights/gpt2-shape n_start
-  python3 tests/bench_torch.py sae FILE d_in n_latent n_row k l1     (k > 0: tied, no biases)
+  python3 tests/bench_torch.py sae FILE d_in n_latent n_row k l1 [batch]
+                                                     (k > 0: tied, no biases; batch: an epoch)
 """
 import json
 import math
@@ -62,8 +63,8 @@ def actmax_step(w, n_start):
     return step
 
 
-def sae_step(path, d_in, n_latent, n_row, k, l1):
-    """One training step of a sparse autoencoder on the bench's own rows and weights."""
+def sae_step(path, d_in, n_latent, n_row, k, l1, batch):
+    """A training step of a sparse autoencoder for every batch of the bench's own rows."""
     numbers = torch.frombuffer(bytearray(open(path, "rb").read()), dtype=torch.float32)
     tied = k > 0
     shapes = [(n_row, d_in), (n_latent, d_in)]
@@ -71,10 +72,10 @@ def sae_step(path, d_in, n_latent, n_row, k, l1):
         shapes += [(d_in, n_latent), (n_latent,), (d_in,)]
     parts = [p.reshape(s).clone() for p, s in zip(
         numbers.split([math.prod(s) for s in shapes]), shapes)]
-    x, weights = parts[0], [p.requires_grad_() for p in parts[1:]]
+    all_rows, weights = parts[0], [p.requires_grad_() for p in parts[1:]]
     adam = torch.optim.Adam(weights, lr=1e-6)
 
-    def step():
+    def step(x):
         if tied:
             z = torch.relu(x @ weights[0].T)
             kept = torch.topk(z, k, dim=1)
@@ -90,7 +91,7 @@ def sae_step(path, d_in, n_latent, n_row, k, l1):
         loss.backward()
         adam.step()
         return z
-    return step
+    return lambda: [step(rows) for rows in all_rows.split(batch)][-1]
 
 
 def median_seconds(work):
@@ -111,6 +112,8 @@ if sys.argv[1] == "forward":
 elif sys.argv[1] == "actmax":
     print(median_seconds(actmax_step(read_weights(sys.argv[2]), int(sys.argv[3]))))
 else:
-    step = sae_step(sys.argv[2], *map(int, sys.argv[3:7]), float(sys.argv[7]))
+    n_row = int(sys.argv[5])
+    batch = int(sys.argv[8]) if len(sys.argv) > 8 else n_row
+    step = sae_step(sys.argv[2], *map(int, sys.argv[3:7]), float(sys.argv[7]), batch)
     print(median_seconds(step))
     print("live share", (step() != 0).float().mean().item(), file=sys.stderr)

@@ -4,6 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include "chapters/01_controls.h"
+#include "chapters/02_controls.h"
+#include "chapters/04_controls.h"
 #include "chapters/05_controls.h"
 #include "show/report.h"
 #include "support.h"
@@ -33,7 +36,7 @@ TEST_CASE("verdict: each of the five, in their order") {
     claim.criterion.threshold = 5.5;
     CHECK(verdict(claim) == "not reproduced");
     claim.criterion.side = Criterion::Side::at_most;
-    CHECK(verdict(claim) == "reproduced");
+    CHECK(verdict(claim) == "not reproduced");  // the control is lower still
     claim.control.interval.high = 4;
     CHECK(verdict(claim) == "not distinguishable from control");
     claim.control.interval = {6.5, 9};
@@ -107,4 +110,160 @@ TEST_CASE("chapter 5: every verdict can come out another way") {
     CHECK(verdict_of(judge(other, {}), "5e") == "not distinguishable from control");
     other.cosine_ged = {1e-13, {0, 1e-12}};
     CHECK(verdict_of(judge(other, {}), "5f") == "not distinguishable from control");
+}
+
+TEST_CASE("chapter 1: every verdict can come out another way") {
+    namespace one = unmixing;
+    one::Findings f;
+    f.r_observed = 0.9;
+    f.r_sources = 0.01;
+    f.r_predicted = 0.5;
+    f.recovered = {0.95, {0.8, 0.99}};
+    f.recovered_untrained = {0.3, {0.2, 0.4}};
+    f.slower = {1, {0.8, 1.2}};
+    f.slower_none = {0.1, {0, 0.2}};
+    f.redundancy = {0.3, {0.2, 0.4}};
+    f.redundancy_null = {0, {-0.1, 0.1}};
+    f.finicky = {0.4, {0.2, 0.6}};
+    f.finicky_untrained = {0.05, {0, 0.1}};
+    f.identity = {0.01, {0, 0.02}};
+    f.identity_untrained = {3, {2, 4}};
+    for (const Claim& claim : one::judge(f, {})) {
+        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
+    }
+
+    one::Findings other = f;
+    other.r_observed = 0.5;
+    CHECK(verdict_of(one::judge(other, {}), "1a").starts_with("forced"));
+    other.r_predicted = 0.9;
+    CHECK(verdict_of(one::judge(other, {}), "1a") == "not reproduced");
+    other.recovered_untrained = {0.85, {0.82, 0.88}};
+    CHECK(verdict_of(one::judge(other, {}), "1b") == "not distinguishable from control");
+    other.recovered = {0.45, {0.42, 0.48}};
+    CHECK(verdict_of(one::judge(other, {}), "1b") == "not reproduced");
+    other.slower_none = {2, {1.9, 2.1}};
+    CHECK(verdict_of(one::judge(other, {}), "1c") == "not reproduced");
+    other.redundancy = {0.05, {0.02, 0.08}};
+    CHECK(verdict_of(one::judge(other, {}), "1d") == "not distinguishable from control");
+    other.redundancy_null = {0, {-0.01, 0.01}};
+    CHECK(verdict_of(one::judge(other, {}), "1d") == "not reproduced");
+    other.both_on = false;
+    CHECK(verdict_of(one::judge(other, {}), "1d") == "forced (a penalty has weight 0)");
+    other.finicky = {0, {0, 0.16}};
+    CHECK(verdict_of(one::judge(other, {}), "1e") == "not distinguishable from control");
+    other.identity = {0.2, {0.1, 0.3}};
+    CHECK(verdict_of(one::judge(other, {}), "1f") == "not reproduced");
+}
+
+namespace {
+
+/// Findings of chapter 2 by which every claim is reproduced.
+palinka::Findings palinka_findings() {
+    palinka::Findings f;
+    f.n_tied = 100;
+    f.n_untied = 205;
+    f.overfitting = {0.2, {0.15, 0.25}};
+    f.density = {0.04, {0.03, 0.05}};
+    f.density_untrained = {0.06, {0.06, 0.07}};
+    f.ceiling = 0.07;
+    f.alive = {0.065, {0.06, 0.07}};
+    f.alive_untrained = {0.5, {0.4, 0.6}};
+    f.dead = {0.9, {0.8, 0.95}};
+    f.dead_untrained = {0.5, {0.4, 0.6}};
+    f.always = {0.001, {0, 0.002}};
+    f.always_untrained = {0.2, {0.1, 0.3}};
+    f.high = {0.3, {0.25, 0.35}};
+    f.high_null = {0.1, {0.05, 0.15}};
+    f.on_filler = {0.3, {0.2, 0.4}};
+    f.seeds = {0.2, {0.1, 0.3}};
+    f.nudged = {0.9, {0.8, 1}};
+    f.richer = {0.7, {0.6, 0.8}};
+    f.lit = {300, {250, 350}};
+    f.lit_others = {100, {80, 120}};
+    return f;
+}
+
+}  // namespace
+
+TEST_CASE("chapter 2: every verdict can come out another way") {
+    namespace two = palinka;
+    two::Findings f = palinka_findings();
+    for (const Claim& claim : two::judge(f, {})) {
+        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
+    }
+
+    two::Findings other = f;
+    auto now = [&](const char* id) { return verdict_of(two::judge(other, {}), id); };
+    other.n_untied = 200;
+    CHECK(now("2a half") == "forced (one matrix where two were)");
+    other.n_untied = 150;
+    CHECK(now("2a half") == "not reproduced");
+    other.overfitting_null = {0, {-0.2, 0.2}};
+    CHECK(now("2a fit") == "not distinguishable from control");
+    other.ceiling = 0.041;
+    CHECK(now("2b volume") == "forced (k / n_latent)");
+    other.alive = {0.3, {0.2, 0.35}};
+    CHECK(now("2b latents") == "not reproduced");
+    other.dead_untrained = {0.85, {0.8, 0.9}};
+    CHECK(now("2c none") == "not distinguishable from control");
+    other.dead_untrained = {0.99, {0.98, 1}};
+    CHECK(now("2c none") == "not reproduced");
+    other.always_untrained = {0, {0, 0}};
+    CHECK(now("2c all") == "not distinguishable from control");
+    other.high_null = {0.3, {0.2, 0.4}};
+    CHECK(now("2d") == "not distinguishable from control");
+    other.on_filler_untrained = {0.25, {0.2, 0.3}};
+    CHECK(now("2e") == "not distinguishable from control");
+    other.seeds = {0.7, {0.6, 0.75}};
+    CHECK(now("2f seed") == "not reproduced");
+    other.seeds = f.seeds;
+    other.richer = {0.4, {0.35, 0.45}};
+    CHECK(now("2f data") == "not reproduced");
+    other.richer = {0.25, {0.15, 0.35}};
+    CHECK(now("2f data") == "not distinguishable from control");
+    other.lit = {60, {50, 70}};
+    CHECK(now("2g") == "not reproduced");
+}
+
+TEST_CASE("chapter 4: every verdict can come out another way") {
+    namespace four = actmax;
+    four::Findings f;
+    f.orders = {3, {2.5, 3.5}};
+    f.deviations = {100, {90, 110}};
+    f.deviations_random = {5, {4, 6}};
+    f.near = {0.8, {0.7, 0.9}};
+    f.far = {0.4, {0.3, 0.5}};
+    f.kept = {0.01, {0, 0.02}};
+    f.kept_text = {0.2, {0.2, 0.2}};
+    f.cosine = {0.1, {0.09, 0.11}};
+    f.cosine_chance = {0.16, {0.14, 0.18}};
+    f.growth = {1, {0.9, 1.1}};
+    f.growth_free = {9, {8, 10}};
+    f.penalty = 0.01;
+    for (const Claim& claim : four::judge(f, {})) {
+        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
+    }
+
+    four::Findings other = f;
+    auto now = [&](const char* id) { return verdict_of(four::judge(other, {}), id); };
+    other.orders = {1, {0.9, 1.1}};
+    CHECK(now("4a orders") == "not reproduced");
+    other.orders_random = {1, {0.9, 1.1}};
+    CHECK(now("4a orders") == "not distinguishable from control");
+    other.deviations_random = {200, {190, 210}};
+    CHECK(now("4a far") == "not reproduced");
+    other.near = {0.45, {0.4, 0.5}};
+    CHECK(now("4b") == "not distinguishable from control");
+    other.kept = {0.4, {0.35, 0.45}};
+    CHECK(now("4c") == "not reproduced");
+    other.kept = {0.15, {0.1, 0.25}};
+    CHECK(now("4c") == "not distinguishable from control");
+    other.cosine = {0.17, {0.16, 0.18}};
+    CHECK(now("4d") == "not distinguishable from control");
+    other.cosine = {0.7, {0.6, 0.8}};
+    CHECK(now("4d") == "not reproduced");
+    other.growth_free = {1.5, {1.4, 1.6}};
+    CHECK(now("4e") == "not reproduced");
+    other.penalty = 0;
+    CHECK(now("4e") == "forced (lambda = 0)");
 }

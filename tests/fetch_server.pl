@@ -1,17 +1,17 @@
 #!/usr/bin/perl
-# The server of tests/fetch_test.cpp: one file and its pointer on 127.0.0.1, served as well or as
+# The server of tests/fetch_test.cpp: a file, its pointer and a page on 127.0.0.1, served as well or as
 # badly as the first part of the address says, in words joined by "+" (see %modes and `answer`).
-# Usage: perl fetch_server.pl DATA POINTER LOG
+# Usage: perl fetch_server.pl DATA POINTER PAGE LOG
 # Prints its port and process id; writes each request with its Range to LOG. It ends by itself
 # after 60 seconds or 100 requests. Needs nothing beyond Debian's perl-base.
 use strict;
 use warnings;
 use IO::Socket::INET;
 
-my ($data, $pointer, $log) = @ARGV;
+my ($data, $pointer, $page, $log) = @ARGV;
 my ($max_seconds, $max_requests) = (60, 100);
 my %modes = map { $_ => 1 } qw(
-  ok redirect plain short corrupt drop truncate stall silent 403 404 500 nopointer
+  ok redirect plain short corrupt drop truncate stall silent empty 403 404 500 nopointer
 );    # an unknown mode is a mistake in the test
 
 sub slurp {
@@ -32,16 +32,16 @@ sub wait_for_end {
     while (sysread $client, my $ignored, 4096) { }
 }
 
-# Sends the file from the byte at which the client wants to continue.
+# Sends a file from the byte at which the client wants to continue.
 sub send_file {
-    my ($client, $range, %mode) = @_;
-    my $body = slurp($data);
+    my ($client, $file, $range, %mode) = @_;
+    my $body = $mode{empty} ? '' : slurp($file);
     my $half = int(length($body) / 2);
     $body = substr $body, 0, $half if $mode{short};
     substr($body, 1000, 1) ^= "\1" if $mode{corrupt};
     my $from = !$mode{plain} && $range =~ /^bytes=(\d+)-$/ ? $1 : 0;
     my $size = length $body;
-    if ($from >= $size) {
+    if ($from > 0 && $from >= $size) {
         print $client head('416 Range Not Satisfiable', 'Content-Length: 0');
         return;
     }
@@ -63,7 +63,8 @@ sub answer {
     my %mode = map { $_ => 1 } split /\+/, $words // 'none';
     for (keys %mode) { die "unknown mode $_" unless $modes{$_} }
     my ($kind) = $rest =~ m{^openai-community/gpt2(?:-large)?/(\w+)/\w{40}/model\.safetensors$};
-    die "unexpected path $path" unless ($kind // '') =~ /^(raw|resolve)$/;
+    $kind = 'page' if $rest eq 'wiki/Light-emitting_diode';
+    die "unexpected path $path" unless ($kind // '') =~ /^(raw|resolve|page)$/;
     my $is_pointer = $kind eq 'raw';
     my ($error) = grep { /^\d+$/ } keys %mode;
 
@@ -81,7 +82,7 @@ sub answer {
         print $client head('302 Found', "Location: http://127.0.0.1:$port/$next/$rest",
             'Content-Length: 0');
     } else {
-        send_file($client, $range, %mode);
+        send_file($client, $kind eq 'page' ? $page : $data, $range, %mode);
     }
 }
 

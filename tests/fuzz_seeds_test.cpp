@@ -31,4 +31,5 @@ TEST_CASE("fuzz: every seed runs through its target") {
     CHECK(replay("json", test::fuzz_json) >= 8);
     CHECK(replay("safetensors", test::fuzz_safetensors) >= 8);
     CHECK(replay("tokenizer", test::fuzz_tokenizer) >= 8);
+    CHECK(replay("html", test::fuzz_html) >= 8);
 }

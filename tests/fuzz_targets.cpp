@@ -5,13 +5,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
 #include "core/ensure.h"
 #include "model/json.h"
 #include "model/safetensors.h"
+#include "text/html_text.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
 namespace vimach::test {
 
@@ -107,6 +110,29 @@ void fuzz_tokenizer(std::span<const uint8_t> bytes) {
     } catch (const Error&) {
         return;
     }
+}
+
+void fuzz_html(std::span<const uint8_t> bytes) {
+    std::string page = text_of(bytes), markup, text;
+    try {
+        markup = read_article(page, PageForm::markup, "fuzz");
+        text = read_article(page, PageForm::text, "fuzz");
+    } catch (const Error&) {
+        return;
+    }
+
+    // Text is UTF-8, and no gap is wider than one blank or newline.
+    require(find_invalid_utf8(markup) == markup.npos && find_invalid_utf8(text) == text.npos);
+    for (const char* gap : {"  ", " \n", "\n ", "\n\n"}) require(text.find(gap) == text.npos);
+
+    // As an article of its own, with what begins markup escaped, it comes out again; its newlines
+    // are blanks then, for they were elements.
+    std::string again = "<p class='mw-body-content'>", folded = text;
+    for (char c : text) {
+        again += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '"' ? "&#34;" : std::string(1, c);
+    }
+    std::ranges::replace(folded, '\n', ' ');
+    require(read_article(again + "<p id=\"References\"", PageForm::text, "fuzz") == folded);
 }
 
 }  // namespace vimach::test

@@ -10,5 +10,6 @@ namespace vimach::test {
 void fuzz_json(std::span<const uint8_t> bytes);
 void fuzz_safetensors(std::span<const uint8_t> bytes);
 void fuzz_tokenizer(std::span<const uint8_t> bytes);
+void fuzz_html(std::span<const uint8_t> bytes);
 
 }  // namespace vimach::test

@@ -11,6 +11,7 @@
 #include "core/ensure.h"
 #include "core/rng.h"
 #include "math/blas.h"
+#include "math/stats.h"
 #include "math/vector_ops.h"
 #include "model/layers.h"
 
@@ -187,4 +188,22 @@ TEST_CASE("matmul: no rows, no work") {
     Tensor a({0, 3}), b({3, 5}), c({0, 5});
     CHECK_NOTHROW(matmul(a.matrix(), b.matrix(), c.matrix()));
     CHECK_NOTHROW(matmul_serial(a.matrix(), b.matrix(), c.matrix()));
+}
+
+TEST_CASE("stats: Kendall's tau, slopes and curvatures of small samples") {
+    // Against hand calculation: 6 pairs, 5 concordant, 1 discordant; then with a tie.
+    double x[] = {1, 2, 3, 4}, y[] = {1, 3, 2, 4}, tied[] = {1, 1, 2, 3}, down[] = {4, 3, 2, 1};
+    double same[] = {2, 2, 2, 2};
+    CHECK(std::abs(kendall_tau(x, y) - 4.0 / 6) < 1e-15);
+    CHECK(std::abs(kendall_tau(x, tied) - 5 / std::sqrt(6.0 * 5)) < 1e-15);
+    CHECK(kendall_tau(x, down) == -1);
+    CHECK(kendall_tau(x, same) == 0);
+
+    double parabola[] = {3 * 1 + 2 - 1, 3 * 4 + 4 - 1, 3 * 9 + 6 - 1, 3 * 16 + 8 - 1};
+    CHECK(std::abs(slope(x, y) - 0.8) < 1e-15);
+    CHECK(slope(same, y) == 0);
+    CHECK(std::abs(curvature(x, parabola) - 3) < 1e-12);
+    CHECK(std::abs(curvature(x, x)) < 1e-12);
+    double two[] = {1, 1, 2, 2};
+    CHECK(curvature(two, parabola) == 0);
 }

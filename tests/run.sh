@@ -17,7 +17,9 @@ done
 
 for chapter in "$@"; do
     number=${chapter%%_*}
-    build/$chapter --quick --out "out/verify/$number" > "$log/$number.out" || status=1
+    rm -rf "out/verify/$number"  # with what an interrupted run may have left
+    build/$chapter --quick --out "out/verify/$number" > "$log/$number.out" 2> "$log/$number.err" ||
+        { cat "$log/$number.err"; status=1; }
     build/verify "tests/expected/$number.txt" < "$log/$number.out" > "$log/$number.txt" || status=1
     grep -A 1 '^FAIL' "$log/$number.txt"
     tail -n 1 "$log/$number.txt"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Fetches GPT-2's weights from Hugging Face into weights/NAME/model.safetensors.
-# Usage: weights/fetch.sh gpt2|gpt2-large
-# An interrupted download is resumed. Size and SHA-256 are checked before the file gets its final
-# name, so that a file of that name is always whole. A second run at the same time is refused.
+# Fetches GPT-2's weights from Hugging Face into weights/NAME/model.safetensors, or chapter 3's page
+# from Wikipedia into weights/led-page/page.html.
+# Usage: weights/fetch.sh gpt2|gpt2-large|led-page
+# An interrupted download of weights is resumed. Size and SHA-256 are checked before the file gets
+# its final name, so that a file of that name is always whole. A page has no published size or hash:
+# only its two marks are checked. A second run at the same time is refused.
 # VIMACH_HUB overrides the server's address, VIMACH_STALL its longest silence in seconds (30).
 set -u
-hub=${VIMACH_HUB:-https://huggingface.co}
 stall=${VIMACH_STALL:-30}
 name=$*
 again="run weights/fetch.sh $name again"
@@ -16,6 +17,7 @@ fail() {
 }
 
 # Each model is pinned to one revision. The size and hash of gpt2-large are read from the hub.
+site=https://huggingface.co see=openai-community/$name saved_as=model.safetensors
 case $name in
     gpt2)
         revision=607a30d783dfa663caf39e06633721c8d4cfcd7e
@@ -24,17 +26,24 @@ case $name in
     gpt2-large)
         revision=32b71b12589c2f8d625668d2335a01cac3249519
         size='' hash='' ;;
+    led-page)
+        site=https://en.wikipedia.org see=wiki/Light-emitting_diode saved_as=page.html ;;
     *)
-        echo "usage: weights/fetch.sh gpt2|gpt2-large" >&2
+        echo "usage: weights/fetch.sh gpt2|gpt2-large|led-page" >&2
         exit 2 ;;
 esac
+hub=${VIMACH_HUB:-$site}
 folder=$(dirname "$0")/$name
-final=$folder/model.safetensors
+final=$folder/$saved_as
 part=$final.part
-url=$hub/openai-community/$name/resolve/$revision/model.safetensors
 
 byte_count() { if [ -f "$1" ]; then wc -c < "$1" | tr -d ' '; else echo 0; fi; }
 hash_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+# Between these two marks stands what chapter 3 reads; they may stand on one line or on many.
+has_marks() {
+    [ -f "$1" ] && [ -n "$(LC_ALL=C tr 'A-Z\n' 'a-z ' < "$1" |
+        LC_ALL=C sed -n 's/.*mw-body-content.*id="references".*/both/p')" ]
+}
 is_whole() { [ "$(byte_count "$1")" -eq "$size" ] && [ "$(hash_of "$1")" = "$hash" ]; }
 
 for tool in flock sha256sum; do
@@ -48,7 +57,7 @@ if command -v curl >/dev/null; then
     progress=--silent
     [ -t 2 ] && progress=--progress-bar
     download() {
-        http=$(curl "$progress" -fL --connect-timeout "$stall" --speed-limit 1 \
+        http=$(curl "$progress" -fL -A vimach --connect-timeout "$stall" --speed-limit 1 \
             --speed-time "$stall" -C - -o "$2" -w '%{http_code}' "$1")
         code=$?
         trouble="curl's exit status $code"
@@ -66,7 +75,7 @@ elif command -v wget >/dev/null; then
     [ -t 2 ] && progress=--show-progress
     # Where the server cannot continue, wget skips what is already there.
     download() {
-        log=$(LC_ALL=C wget "$progress" -c --tries=1 --timeout="$stall" -O "$2" -o /dev/stdout "$1")
+        log=$(LC_ALL=C wget "$progress" -U vimach -c --tries=1 --timeout="$stall" -O "$2" -o /dev/stdout "$1")
         code=$?
         http=$(echo "$log" | sed -n 's/.* ERROR \([0-9]*\).*/HTTP \1/p')
         trouble=${http:-"wget's exit status $code"}
@@ -87,9 +96,17 @@ fail_download() {
         disk) fail "cannot write in $folder $1: free some space there, then $again" ;;
         stalled) fail "$hub sent nothing for $stall s $1: check the network, then $again" ;;
         broken) fail "the connection to $hub broke $1: check the network, then $again" ;;
-        HTTP*) fail "$hub answered $trouble $1: see $hub/openai-community/$name, or try later" ;;
+        HTTP*) fail "$hub answered $trouble $1: see $hub/$see, or try later" ;;
         *) fail "cannot reach $hub ($trouble) $1: check the network, then $again" ;;
     esac
+}
+
+# Gives the finished part its final name, and says WHAT it is. To the disk before the name, so that
+# a power failure leaves no half file under it either.
+finish() {
+    { sync "$part" && mv -fT "$part" "$final"; } 2>/dev/null ||
+        fail "cannot rename $part to $final: move away what stands there, then $again"
+    echo "$final: $*"
 }
 
 # The lock ends with this run, and with a download that outlives it because this run was killed.
@@ -98,11 +115,29 @@ fail_download() {
 exec 9> "$folder/fetch.lock"
 flock -n 9 || fail "another run is fetching $name: wait until it ends"
 
+# A page is taken anew from its first byte: half of yesterday's does not fit today's.
+if [ "$name" = led-page ]; then
+    if has_marks "$final"; then
+        echo "$final is already there; remove it to fetch today's page"
+        exit 0
+    fi
+    rm -f "$part"
+    download "$hub/$see" "$part"
+    [ -z "$trouble" ] || fail_download "when asked for the page"
+    if ! has_marks "$part"; then
+        rm -f "$part"
+        fail "what $hub sent has no mw-body-content with id=\"References\" after it: removed; $again"
+    fi
+    finish "$(byte_count "$part") bytes with both marks; a page that anyone may edit has no" \
+        "published hash, today's SHA-256 is $(hash_of "$part")"
+    exit 0
+fi
+
 # Where the hash is not known, take it from the pointer file that the hub keeps for large files.
 if [ -z "$hash" ]; then
     pointer=$folder/pointer.part
     rm -f "$pointer"
-    download "$hub/openai-community/$name/raw/$revision/model.safetensors" "$pointer"
+    download "$hub/$see/raw/$revision/$saved_as" "$pointer"
     [ -z "$trouble" ] || fail_download "when asked for the size and hash of $name"
     hash=$(sed -n '2s/^oid sha256:\([0-9a-f]\{64\}\)$/\1/p' "$pointer")
     size=$(sed -n '3s/^size \([0-9]\{1,12\}\)$/\1/p' "$pointer")
@@ -131,7 +166,7 @@ trouble='' before=-1
 while [ "$have" -lt "$size" ] && [ "$have" -gt "$before" ]; do
     [ "$before" -lt 0 ] || sleep 1
     before=$have
-    download "$url" "$part"
+    download "$hub/$see/resolve/$revision/$saved_as" "$part"
     have=$(byte_count "$part")
     case $trouble in stalled | broken) ;; *) break ;; esac
 done
@@ -141,7 +176,4 @@ if ! is_whole "$part"; then
     rm -f "$part"
     fail "what $hub sent is not the published file (its size or SHA-256 differs): removed; $again"
 fi
-# To the disk before the name, so that a power failure leaves no half file under it either.
-{ sync "$part" && mv -fT "$part" "$final"; } 2>/dev/null ||
-    fail "cannot rename $part to $final: move away what stands there, then $again"
-echo "$final: $size bytes, SHA-256 $hash"
+finish "$size bytes, SHA-256 $hash"

@@ -40,11 +40,20 @@ struct SaeStep {
 /// Losses and gradients on a batch of rows [n_row, d_in].
 SaeStep sae_forward_backward(const Sae& sae, ConstMatrixView x);
 
-/// Adam's memory for one Sae.
+/// What the forward pass of a block of rows leaves behind. Where the activation is relu, the
+/// latents tell all that the backward pass needs, and pre_acts has no memory of its own.
+struct SaeForward {
+    Tensor pre_acts = {}, latents = {};  ///< [n_row, n_latent]
+    Tensor error = {};                   ///< recon - x, [n_row, d_in]
+    Tensor grad_pre = {};                ///< room for the gradient of pre_acts, [n_row, n_latent]
+};
+
+/// Adam's memory for one Sae, and the room that each step leaves to the next.
 struct SaeAdam {
     AdamSettings settings = {};
     int64_t n_step = 0;
     AdamMoments W_enc = {}, b_enc = {}, W_dec = {}, b_dec = {};
+    SaeForward room = {};
 };
 
 /// One step of all weights.

@@ -24,18 +24,23 @@ void activate(Activation activation, int64_t count, const Real* pre, Real* out) 
     }
 }
 
-/// Undoes latents = keep(act(pre)): grad *= act'(pre), and 0 where the latent was not kept.
-void activate_backward(const SaeConfig& c, const Real* pre, const Real* latents, Real* grad) {
+/// Adds the penalties to the gradients of `count` latents, and undoes latents = keep(act(pre)):
+/// grad *= act'(pre), and 0 where the latent was not kept.
+void activate_backward(const SaeConfig& c, const Penalties& p, int64_t count, const Real* pre,
+                       const Real* latents, const Real* extra, Real* grad) {
+    Real l1 = p.l1;
+    for (int64_t j = 0; j < count && extra != nullptr; ++j) grad[j] += p.decorrelation * extra[j];
     if (c.activation == Activation::relu) {
-        for (int64_t j = 0; j < c.n_latent; ++j) grad[j] = latents[j] > 0 ? grad[j] : 0;
+        for (int64_t j = 0; j < count; ++j) grad[j] = latents[j] > 0 ? grad[j] + l1 : 0;
         return;
     }
-    for (int64_t j = 0; j < c.n_latent; ++j) {
+    for (int64_t j = 0; j < count; ++j) {
         Normal at = vector_normal(pre[j]);
-        grad[j] *= at.cdf + pre[j] * at.density;
+        Real penalty = latents[j] > 0 ? l1 : latents[j] < 0 ? -l1 : 0;
+        grad[j] = (grad[j] + penalty) * (at.cdf + pre[j] * at.density);
     }
     if (c.top_k == 0) return;
-    for (int64_t j = 0; j < c.n_latent; ++j) grad[j] = latents[j] != 0 ? grad[j] : 0;
+    for (int64_t j = 0; j < count; ++j) grad[j] = latents[j] != 0 ? grad[j] : 0;
 }
 
 void add_bias(MatrixView y, const Tensor& bias, int64_t col) {
@@ -91,24 +96,26 @@ void scale(MatrixView m, Real factor) {
 }
 
 void backward_rows(const Sae& sae, ConstMatrixView x, ConstMatrixView pre_acts,
-                   ConstMatrixView latents, ConstMatrixView grad_recon, MatrixView grad_latents,
-                   SaeGradients& grad) {
+                   ConstMatrixView latents, ConstMatrixView grad_recon, const Penalties& penalties,
+                   MatrixView grad_pre, SaeGradients& grad) {
     const SaeConfig& c = sae.config;
 
-    // Undo recon = latents W_dec + b_dec.
+    // Undo recon = latents W_dec + b_dec for the weights.
     matmul(latents, grad_recon, grad.W_dec.matrix(), {.transpose_a = true, .accumulate = true});
     add_column_sums(grad_recon, grad.b_dec);
-    matmul(grad_recon, sae.W_dec.matrix(), grad_latents, {.transpose_b = true, .accumulate = true});
 
-    // Undo latents = keep(act(pre_acts)).
-    parallel_ranges(x.rows, row_grain, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            activate_backward(c, pre_acts.data + i * pre_acts.stride,
-                              latents.data + i * latents.stride,
-                              grad_latents.data + i * grad_latents.stride);
-        }
-    });
-    ConstMatrixView grad_pre = grad_latents;
+    // Undo it for the latents; then, while a tile is in the cache, latents = keep(act(pre_acts)).
+    matmul(grad_recon, sae.W_dec.matrix(), grad_pre, {.transpose_b = true},
+           [&](MatrixView tile, int64_t row, int64_t col) {
+               for (int64_t i = 0; i < tile.rows; ++i) {
+                   Real* g = tile.data + i * tile.stride;
+                   const Real* z = latents.data + (row + i) * latents.stride + col;
+                   const Real* pre = pre_acts.data + (row + i) * pre_acts.stride + col;
+                   const Real* extra = penalties.grad_latents;
+                   if (extra != nullptr) extra += (row + i) * c.n_latent + col;
+                   activate_backward(c, penalties, tile.cols, pre, z, extra, g);
+               }
+           });
 
     // Undo pre_acts = x W_enc + b_enc. A tied weight gets this on top of what it got as decoder.
     if (c.tied) {

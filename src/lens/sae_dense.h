@@ -25,11 +25,18 @@ void subtract(MatrixView recon, ConstMatrixView x);
 /// m *= factor.
 void scale(MatrixView m, Real factor);
 
-/// Adds to `grad` what loss terms on recon and latents give: grad_recon [n_row, d_in], and
-/// grad_latents [n_row, n_latent] from penalties on them, which is used up. pre_acts is read where
-/// the activation is gelu.
+/// What the loss says about latents beside what it says about recon.
+struct Penalties {
+    Real l1 = 0;                         ///< derivative by a latent above 0; its negative below
+    Real decorrelation = 0;              ///< weight of the next
+    const Real* grad_latents = nullptr;  ///< [n_row, n_latent], or none
+};
+
+/// Adds to `grad` what the loss gives by recon, grad_recon [n_row, d_in], and by its penalties.
+/// pre_acts is read where the activation is gelu; grad_pre [n_row, n_latent] is room for the
+/// gradient of pre_acts.
 void backward_rows(const Sae& sae, ConstMatrixView x, ConstMatrixView pre_acts,
-                   ConstMatrixView latents, ConstMatrixView grad_recon, MatrixView grad_latents,
-                   SaeGradients& grad);
+                   ConstMatrixView latents, ConstMatrixView grad_recon, const Penalties& penalties,
+                   MatrixView grad_pre, SaeGradients& grad);
 
 }  // namespace vimach

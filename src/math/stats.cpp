@@ -35,6 +35,49 @@ double correlation(std::span<const double> x, std::span<const double> y) {
     return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
 }
 
+double kendall_tau(std::span<const double> x, std::span<const double> y) {
+    ensure(x.size() == y.size(), "the samples differ in length", "kendall_tau", "pass pairs");
+    int64_t agree = 0, n_x = 0, n_y = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        for (size_t j = 0; j < i; ++j) {
+            int up_x = (x[i] > x[j]) - (x[i] < x[j]), up_y = (y[i] > y[j]) - (y[i] < y[j]);
+            agree += up_x * up_y;
+            n_x += up_x != 0;
+            n_y += up_y != 0;
+        }
+    }
+    if (n_x == 0 || n_y == 0) return 0;
+    return static_cast<double>(agree) /
+           std::sqrt(static_cast<double>(n_x) * static_cast<double>(n_y));
+}
+
+double slope(std::span<const double> x, std::span<const double> y) {
+    ensure(x.size() == y.size(), "the samples differ in length", "slope", "pass pairs");
+    double mean_x = mean(x), mean_y = mean(y), xy = 0, xx = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        xy += (x[i] - mean_x) * (y[i] - mean_y);
+        xx += (x[i] - mean_x) * (x[i] - mean_x);
+    }
+    return xx > 0 ? xy / xx : 0;
+}
+
+double curvature(std::span<const double> x, std::span<const double> y) {
+    // What the parabola adds to the line is the part of x^2 that no line explains.
+    std::vector<double> centred_x, square;
+    double mean_x = mean(x), size = 0;
+    for (double value : x) {
+        centred_x.push_back(value - mean_x);
+        square.push_back(centred_x.back() * centred_x.back());
+        size += square.back() * square.back();
+    }
+    double mean_square = mean(square), tilt = slope(centred_x, square), rest = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        square[i] -= mean_square + tilt * centred_x[i];
+        rest += square[i] * square[i];
+    }
+    return rest > 1e-18 * size ? slope(square, y) : 0;
+}
+
 double cosine(std::span<const double> x, std::span<const double> y) {
     ensure(x.size() == y.size(), "the vectors differ in length", "cosine", "pass equal lengths");
     double xy = 0, xx = 0, yy = 0;

@@ -23,6 +23,17 @@ double variance(std::span<const double> x);
 /// Pearson's correlation; 0 where one sample does not vary.
 double correlation(std::span<const double> x, std::span<const double> y);
 
+/// Kendall's rank correlation tau-b: concordant minus discordant pairs, over all pairs that are not
+/// tied; 1 where y always rises with x. 0 where one sample does not vary.
+double kendall_tau(std::span<const double> x, std::span<const double> y);
+
+/// Of the straight line of least squares through the points: how much y rises with x. 0 where x
+/// does not vary.
+double slope(std::span<const double> x, std::span<const double> y);
+
+/// Of the parabola of least squares: the coefficient of x^2. 0 where there are not three x.
+double curvature(std::span<const double> x, std::span<const double> y);
+
 /// Cosine of the angle between two vectors; 0 where one is zero.
 double cosine(std::span<const double> x, std::span<const double> y);
 

@@ -25,6 +25,10 @@ struct Gpt2Config {
 constexpr Gpt2Config gpt2_small = {
     .n_layer = 12, .n_head = 12, .d_model = 768, .d_mlp = 3072, .n_ctx = 1024, .d_vocab = 50257};
 
+/// The shape of GPT-2 large: 774,030,080 parameters.
+constexpr Gpt2Config gpt2_large = {
+    .n_layer = 36, .n_head = 20, .d_model = 1280, .d_mlp = 5120, .n_ctx = 1024, .d_vocab = 50257};
+
 /// One transformer block. W_QKV holds W_Q, W_K and W_V side by side: [d_model, 3 * d_model].
 struct Gpt2Block {
     Tensor ln_1_gain, ln_1_bias, W_QKV, b_QKV, W_O, b_O;

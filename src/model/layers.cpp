@@ -232,7 +232,8 @@ Division divide(ConstMatrixView m, int64_t n_window, int64_t n_head, const char*
 void causal_attention(ConstMatrixView qkv, int64_t n_window, int64_t n_head, MatrixView z,
                       const AttentionTaps& taps) {
     require_shape(qkv, z.rows, 3 * z.cols, "causal_attention: qkv");
-    auto [n_token, d_head] = divide(z, n_window, n_head, "causal_attention");
+    Division whole = divide(z, n_window, n_head, "causal_attention");
+    int64_t n_token = whole.n_token, d_head = whole.d_head;
     for (Tensor* tap : {taps.scores, taps.pattern}) {
         if (tap) require_shape(*tap, {n_window, n_head, n_token, n_token}, "causal_attention: tap");
     }
@@ -305,7 +306,8 @@ void causal_attention_backward(ConstMatrixView q, ConstMatrixView k, ConstMatrix
         require_shape(m, grad_z.rows, grad_z.cols, "causal_attention_backward: q, k or v");
     }
     require_shape(grad_qkv, grad_z.rows, 3 * grad_z.cols, "causal_attention_backward: grad_qkv");
-    auto [n_token, d_head] = divide(grad_z, n_window, n_head, "causal_attention_backward");
+    Division whole = divide(grad_z, n_window, n_head, "causal_attention_backward");
+    int64_t n_token = whole.n_token, d_head = whole.d_head;
     int64_t d_model = grad_z.cols;
 
     // Give each head of each window to a thread; its blocks of queries follow each other.

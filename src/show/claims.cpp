@@ -28,8 +28,8 @@ std::string verdict(const Claim& claim) {
     const Interval &data = claim.measured.interval, &null = claim.control.interval;
     if (data.low <= null.high && null.low <= data.high) return "not distinguishable from control";
     bool met = claim.criterion.side == Criterion::Side::at_least
-                   ? claim.measured.value >= claim.criterion.threshold
-                   : claim.measured.value <= claim.criterion.threshold;
+                   ? data.low > null.high && claim.measured.value >= claim.criterion.threshold
+                   : data.high < null.low && claim.measured.value <= claim.criterion.threshold;
     return met ? "reproduced" : "not reproduced";
 }
 

@@ -1,27 +1,23 @@
 // What a run says about a document's claims. One rule turns measured numbers into a verdict; the
 // criterion stands with its reason in a chapter's Settings before any run. The order: a claim
 // about another model is not tested; what arithmetic or a setting decides is forced; what its
-// control does as well is not distinguishable; only then does the criterion decide.
+// control does as well is not distinguishable; only then does the criterion decide, and what the
+// control does better is not reproduced.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "math/stats.h"
+#include "show/measure.h"
 #include "show/table.h"
 
 namespace vimach {
 
-/// The measure reproduces the claim where it is at least, or at most, `threshold`.
+/// The measure reproduces the claim where it is at least, or at most, `threshold`, and beyond the
+/// control on that side.
 struct Criterion {
     enum class Side { at_least, at_most } side = Side::at_least;
     double threshold = 0;
-};
-
-/// A number with its uncertainty: a confidence interval, or the central 95 % of a null.
-struct Measure {
-    double value = 0;
-    Interval interval = {};
 };
 
 struct Claim {

@@ -105,6 +105,17 @@ int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low
                      format("give a whole number from %ld to %ld", low, high));
 }
 
+double Options::number(const std::string& name, double otherwise, double low, double high) const {
+    if (!has(name)) return otherwise;
+    const std::string& text = given_.at(name);
+    double value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    bool number = error == std::errc{} && end == text.data() + text.size();
+    if (number && value >= low && value <= high) return value;
+    throw UsageError("'" + text + (number ? "' is out of range" : "' is no number"), name,
+                     format("give a number from %g to %g", low, high));
+}
+
 int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&)) {
     try {
         Options options(argc, argv, info);

@@ -36,6 +36,9 @@ public:
     /// A whole number from `low` to `high`; throws UsageError otherwise.
     int64_t integer(const std::string& name, int64_t otherwise, int64_t low, int64_t high) const;
 
+    /// A number from `low` to `high`; throws UsageError otherwise.
+    double number(const std::string& name, double otherwise, double low, double high) const;
+
 private:
     std::map<std::string, std::string> given_;
 };

@@ -214,30 +214,6 @@ void check_heatmap(const PlotText& text, const Heatmap& heatmap) {
          "figure '" + text.title + "'", "average neighbouring rows or columns");
 }
 
-// --- tokens -------------------------------------------------------------------------------------
-
-/// The text of one cell with its white space shown, line breaks and tabs kept. Blanks stay blanks,
-/// for the tint shows them, unless there is nothing else.
-std::string token_html(const std::string& bytes) {
-    if (bytes.empty()) return "∅";
-    bool blank = bytes.find_first_not_of(' ') == std::string::npos;
-    std::string out, piece;
-    auto flush = [&] {
-        out += escape_text(visible_text(piece, blank));
-        piece.clear();
-    };
-    for (char byte : bytes) {
-        if (byte != '\n' && byte != '\t') {
-            piece += byte;
-            continue;
-        }
-        flush();
-        out += byte == '\n' ? "↵<br>" : "→\t";
-    }
-    flush();
-    return out;
-}
-
 }  // namespace
 
 Drawing draw_heatmap(const PlotText& text, const Heatmap& heatmap) {

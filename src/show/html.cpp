@@ -118,6 +118,26 @@ std::string visible_text(std::string_view bytes, bool dot_blanks) {
     return out;
 }
 
+std::string token_html(const std::string& bytes) {
+    if (bytes.empty()) return "∅";
+    bool blank = bytes.find_first_not_of(' ') == std::string::npos;
+    std::string out, piece;
+    auto flush = [&] {
+        out += escape_text(visible_text(piece, blank));
+        piece.clear();
+    };
+    for (char byte : bytes) {
+        if (byte != '\n' && byte != '\t') {
+            piece += byte;
+            continue;
+        }
+        flush();
+        out += byte == '\n' ? "↵<br>" : "→\t";
+    }
+    flush();
+    return out;
+}
+
 int text_columns(std::string_view text) {
     int columns = 0;
     for (auto [c, bytes] : characters(text)) {

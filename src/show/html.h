@@ -18,6 +18,10 @@ std::string escape_text(std::string_view text);
 /// (inner ones stay; so do the outer ones where `dot_blanks` is off).
 std::string visible_text(std::string_view bytes, bool dot_blanks = true);
 
+/// HTML of one token of a running text, with its white space shown, line breaks and tabs kept.
+/// Blanks stay blanks, for a tint shows them, unless there is nothing else.
+std::string token_html(const std::string& bytes);
+
 /// The width of a text in letters, estimated: 2 for East Asian characters and emoji, else 1.
 int text_columns(std::string_view text);
 

@@ -71,6 +71,29 @@ svg .blank { fill: url(#hatch); stroke: var(--rule); }
   box-decoration-break: clone; -webkit-box-decoration-break: clone; }
 .tokens .blank { outline: 1px dotted var(--soft); outline-offset: -1px; }
 
+h3 { font-size: 1.0625rem; font-weight: 600; margin: 0 0 .4rem; }
+h4 { font: 600 .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
+  margin: .6rem 0 .2rem; }
+.dashboard nav ul { display: flex; flex-wrap: wrap; gap: .1rem .8rem; list-style: none; padding: 0;
+  font: .875rem/1.6 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
+.dashboard a { color: var(--s0); }
+.dashboard .tokens a { color: inherit; text-decoration-color: var(--s0); }
+.choice a { padding: .15em 0; margin-right: 1px; text-decoration: none; }
+.choice a:hover { text-decoration: underline; }
+.latent { border-top: 1px solid var(--rule); padding-top: .9rem; margin-top: 1.6rem; }
+.latent small { font-weight: 400; color: var(--soft); padding-left: .5rem; }
+.latent .tokens { font-size: .9375rem; line-height: 1.75; }
+.token { display: none; }
+.token:target { display: block; border-left: 3px solid var(--s0); padding: .2rem .9rem;
+  margin: .6rem 0; }
+.latent:target h3 { color: var(--s0); }
+.dashboard ol { font: .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
+  font-variant-numeric: tabular-nums; margin: 0; padding-left: 1.5rem; }
+.dashboard li .tokens { line-height: 1.5; font-size: .875rem; }
+.dashboard div p { font: .8125rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
+  color: var(--soft); margin: .2rem 0; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 0 2rem; }
+.beside th, .beside td { min-width: 0; padding-right: .9rem; }
 .claim { border-top: 1px solid var(--rule); padding: .9rem 0 .75rem; }
 .claim p { margin: 0 0 .3rem; }
 .claim .verdict { font-weight: 600; }
@@ -169,6 +192,10 @@ void Report::heatmap(const PlotText& text, const Heatmap& heatmap) {
 void Report::token_heatmap(const PlotText& text, std::span<const TokenCell> cells,
                            const ColourScale& scale) {
     add_figure(text, draw_tokens(text, cells, scale));
+}
+
+void Report::dashboard(const PlotText& text, const Dashboard& dashboard) {
+    add_figure(text, draw_dashboard(text, dashboard));
 }
 
 void Report::table(const std::string& title, const Table& table, const std::string& caption) {

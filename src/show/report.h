@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "show/claims.h"
+#include "show/dashboard.h"
 #include "show/heatmap.h"
 #include "show/plot.h"
 
@@ -28,6 +29,7 @@ public:
     void heatmap(const PlotText& text, const Heatmap& heatmap);
     void token_heatmap(const PlotText& text, std::span<const TokenCell> cells,
                        const ColourScale& scale);
+    void dashboard(const PlotText& text, const Dashboard& dashboard);
     /// One card a claim: what it says, the verdict, what was measured beside its control.
     void claims(const std::vector<Claim>& claims);
     void table(const std::string& title, const Table& table, const std::string& caption = {});

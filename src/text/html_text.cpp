@@ -1,0 +1,206 @@
+// From a page's bytes to its article; see text/html_text.h. The page is scanned from its first
+// byte, so that a mark inside a comment or a script does not turn code into text.
+#include "text/html_text.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/ensure.h"
+#include "text/html_entities.h"
+#include "text/utf8.h"
+
+namespace vimach {
+
+namespace {
+
+constexpr std::string_view first_mark = "mw-body-content", last_mark = "id=\"References\"";
+constexpr const char* remedy =
+    "save the whole page of a MediaWiki site, or run weights/fetch.sh led-page";
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v'); }
+
+/// Whether `text` holds `word` at `at`, in any case.
+bool matches(std::string_view text, size_t at, std::string_view word) {
+    if (text.size() - at < word.size()) return false;
+    return std::equal(word.begin(), word.end(), text.begin() + static_cast<std::ptrdiff_t>(at),
+                      [](char a, char b) { return lower(a) == lower(b); });
+}
+
+/// The first place from `at` on that holds `word`, in any case; npos if there is none.
+size_t find_any_case(std::string_view text, std::string_view word, size_t at) {
+    for (; at < text.size(); ++at) {
+        if (matches(text, at, word)) return at;
+    }
+    return text.npos;
+}
+
+// --- encoding -----------------------------------------------------------------------------------
+
+/// Whether the page names Windows-1252 as its encoding, which by the HTML standard is what Latin-1
+/// means too.
+bool declares_windows_1252(std::string_view page) {
+    for (size_t at = find_any_case(page, "charset=", 0); at != page.npos;
+         at = find_any_case(page, "charset=", at + 1)) {
+        size_t name = at + 8;
+        if (name < page.size() && (page[name] == '"' || page[name] == '\'')) ++name;
+        for (std::string_view known : {"windows-1252", "cp1252", "iso-8859-1", "latin1"}) {
+            if (!matches(page, name, known)) continue;
+            size_t end = name + known.size();
+            bool longer = end < page.size() && page[end] >= '0' && page[end] <= '9';
+            if (!longer) return true;  // and not, say, iso-8859-15
+        }
+    }
+    return false;
+}
+
+/// The page as UTF-8. What is valid UTF-8 is taken as that, whatever the page says.
+std::string to_utf8(std::string_view page, const std::string& where) {
+    size_t bad = find_invalid_utf8(page);
+    if (bad == page.npos) return std::string(page);
+    if (!declares_windows_1252(page)) {
+        fail(format("byte %zu is not UTF-8, and the page does not declare Windows-1252", bad),
+             where, "convert it: iconv -f WINDOWS-1252 -t UTF-8");
+    }
+    std::string text;
+    text.reserve(page.size() + page.size() / 8);
+    for (char c : page) append_utf8(text, windows_1252(static_cast<unsigned char>(c)));
+    return text;
+}
+
+// --- text ---------------------------------------------------------------------------------------
+
+/// Whether a code point is white space (Unicode's property White_Space).
+bool is_space(uint32_t c) {
+    constexpr std::array<uint32_t, 8> spaces = {0x85,   0xA0,   0x1680, 0x2028,
+                                                0x2029, 0x202F, 0x205F, 0x3000};
+    if (c <= ' ') return c == ' ' || (c >= '\t' && c <= '\r');
+    return (c >= 0x2000 && c <= 0x200A) || std::ranges::find(spaces, c) != spaces.end();
+}
+
+/// Elements that begin and end a line.
+bool is_block(std::string_view name) {
+    constexpr std::string_view blocks[] = {
+        "address", "article", "aside", "blockquote", "br",      "caption",   "center", "dd",
+        "details", "div",     "dl",    "dt",         "figure",  "footer",    "form",   "h1",
+        "h2",      "h3",      "h4",    "h5",         "h6",      "header",    "hr",     "li",
+        "main",    "nav",     "ol",    "p",          "pre",     "section",   "table",  "tbody",
+        "tfoot",   "thead",   "tr",    "ul",         "summary", "figcaption"};
+    return std::ranges::find(blocks, name) != std::end(blocks);
+}
+
+/// One walk over the markup before `end` that collects the text from `begin` on.
+class TextScanner {
+public:
+    TextScanner(std::string_view html, size_t begin) : html_(html), begin_(begin) {}
+
+    std::string run() {
+        while (at_ < html_.size()) {
+            if (html_[at_] == '<' && skip_markup()) continue;
+            read_character();
+        }
+        return std::move(text_);
+    }
+
+private:
+    enum Gap { none, blank, newline };
+
+    char peek(size_t ahead) const { return at_ + ahead < html_.size() ? html_[at_ + ahead] : '\0'; }
+
+    /// Moves behind the next `word`, or to the end of the page where it never comes.
+    void skip_past(std::string_view word, size_t from) {
+        size_t found = find_any_case(html_, word, from);
+        at_ = found == html_.npos ? html_.size() : found + word.size();
+    }
+
+    /// Skips a tag, comment or declaration at a '<'; false where the '<' is text.
+    bool skip_markup() {
+        if (matches(html_, at_, "<!--")) {
+            skip_past("-->", at_ + 2);  // "<!-->" is a whole comment
+            return true;
+        }
+        char next = peek(1), after = peek(2);
+        if (next == '!' || next == '?' || (next == '/' && !is_letter(after) && after != '\0')) {
+            skip_past(">", at_);
+            return true;
+        }
+        if (is_letter(next) || (next == '/' && is_letter(after))) {
+            skip_tag();
+            return true;
+        }
+        return false;
+    }
+
+    /// Skips a tag with its attributes, and what stands inside a script or a style.
+    void skip_tag() {
+        bool closing = peek(1) == '/';
+        at_ += closing ? 2 : 1;
+        std::string name;
+        while (is_letter(peek(0)) || (peek(0) >= '0' && peek(0) <= '9'))
+            name += lower(html_[at_++]);
+        skip_attributes();
+        if (is_block(name)) note_gap(newline);
+        if (name == "td" || name == "th") note_gap(blank);
+        if (closing || (name != "script" && name != "style")) return;
+        skip_past("</" + name, at_);
+        skip_past(">", at_);
+    }
+
+    /// Moves behind the '>' of a tag; one inside a quoted value does not count.
+    void skip_attributes() {
+        bool value = false;  // whether an '=' has just passed
+        while (at_ < html_.size()) {
+            char c = html_[at_++];
+            if (c == '>') return;
+            if (value && (c == '"' || c == '\'')) skip_past(std::string_view(&c, 1), at_);
+            value = c == '=' || (value && is_blank(c));
+        }
+    }
+
+    void read_character() {
+        CodePoint here = read_code_point(html_, at_);
+        if (here.value == '&') {
+            Entity entity = read_entity(html_, at_);
+            if (entity.length > 0) here = {entity.value, entity.length};
+        }
+        size_t from = at_;
+        at_ += here.length;
+        if (from < begin_) return;
+        if (is_space(here.value)) return note_gap(blank);
+        if (here.value < ' ' || here.value == 0x7F) return;  // control characters have no shape
+
+        // Write what the white space before it came to.
+        if (gap_ != none && !text_.empty()) text_ += gap_ == newline ? '\n' : ' ';
+        gap_ = none;
+        append_utf8(text_, here.value);
+    }
+
+    void note_gap(Gap gap) { gap_ = std::max(gap_, gap); }
+
+    std::string_view html_;
+    size_t begin_, at_ = 0;
+    std::string text_;
+    Gap gap_ = none;
+};
+
+}  // namespace
+
+std::string read_article(std::string_view page, PageForm form, const std::string& where) {
+    std::string html = to_utf8(page, where);
+    size_t begin = find_any_case(html, first_mark, 0);
+    if (begin == html.npos) fail("the page has no 'mw-body-content'", where, remedy);
+    size_t end = find_any_case(html, last_mark, begin);
+    if (end == html.npos) {
+        fail("the page has no 'id=\"References\"' after its 'mw-body-content'", where, remedy);
+    }
+
+    // An article without text is as useless as markup.
+    std::string text = TextScanner(std::string_view(html).substr(0, end), begin).run();
+    if (text.empty()) {
+        fail("no text stands between 'mw-body-content' and 'id=\"References\"'", where, remedy);
+    }
+    return form == PageForm::text ? text : html.substr(begin, end - begin);
+}
+
+}  // namespace vimach

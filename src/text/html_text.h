@@ -1,0 +1,26 @@
+// The article of a saved web page: what stands between MediaWiki's mark for a page's content and
+// the heading of its references, as markup or as the text that a reader sees. The scanner follows
+// the HTML standard's tokenizer (html.spec.whatwg.org, sec. 13.2.5) as far as text needs it, in one
+// pass: time and memory grow with the page and nothing else.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace vimach {
+
+enum class PageForm {
+    markup,  ///< every byte between the marks
+    text     ///< without tags, scripts, styles and comments; entities decoded, white space folded
+};
+
+/// From the first "mw-body-content" to the first id="References" after it, in any case. Throws
+/// Error, naming `where`, if one of them is missing (never the whole page instead), if nothing
+/// stands between them, or if the page is not UTF-8 and does not say that it is Windows-1252.
+///
+/// Text: elements that begin a line end the last one, cells are set apart by a blank, all other
+/// tags leave no trace; any run of white space, no-break and thin spaces included, is one newline
+/// or one blank. The 252 names of HTML 4 are decoded; an entity without such a name stays.
+std::string read_article(std::string_view page, PageForm form, const std::string& where);
+
+}  // namespace vimach

@@ -1,0 +1,40 @@
+// The dashboard of latents: what stands on its cards, and where its links lead.
+// What a browser makes of it is seen by looking.
+#include <doctest/doctest.h>
+
+#include "show/report.h"
+#include "support.h"
+
+using namespace vimach;
+
+TEST_CASE("dashboard: tokens and latents have cards, and links lead to cards that exist") {
+    Dashboard d = {.tokens = {" a", "<b", "\xC3", "\n"},
+                   .latents = {{.latent = 7,
+                                .note = "no. 1 by R&D",
+                                .values = {0, 0.5, 2, 0},
+                                .scores = {.header = {"score"}, .rows = {{"AUC"}}}}},
+                   .by_token = {{}, {2, {7, 9}, {0.5, 0.25}}, {1, {7}, {2}}, {}}};
+    Report report("R", "");
+    report.dashboard({.title = "D"}, d);
+    std::string page = report.page();
+    for (const char* part :
+         {"id=\"latent-7\"", "href=\"#latent-7\"", "id=\"token-0\"", "id=\"token-3\"",
+          "href=\"#token-1\"", "no. 1 by R&amp;D", "&lt;b", "\\xC3", "title=\"2\"",
+          "2 latents answer", "latent 9: 0.25", "2 tokens at 0, 2 above, up to 2"}) {
+        CHECK_MESSAGE(page.find(part) != std::string::npos, part);
+    }
+    CHECK(page.find("href=\"#latent-9\"") == std::string::npos);  // it has no card
+    CHECK(page.find("<script") == std::string::npos);
+
+    // The strongest token comes first, with its neighbours; tokens at 0 are not listed.
+    size_t first = page.find("<li>2 <span"), second = page.find("<li>0.5 <span");
+    CHECK(first < second);
+    CHECK(page.find("<li>0 <span") == std::string::npos);
+
+    Drawing drawing = draw_dashboard({.title = "D"}, d);
+    CHECK(drawing.data.header.back() == "latent 7");
+    CHECK(drawing.data.rows[2][2] == "2");
+    d.latents[0].values.pop_back();
+    test::check_contains(test::error_of([&] { draw_dashboard({.title = "D"}, d); }),
+                         "a card does not fit the tokens (figure 'D')");
+}

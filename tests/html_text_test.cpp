@@ -1,0 +1,176 @@
+// Cutting an article out of a page: the marks, the encodings, what is text and what is not, and
+// pages that are broken or very large. Entities are held against Python's table of HTML 4.
+#include "text/html_text.h"
+
+#include <doctest/doctest.h>
+
+#include <ctime>
+#include <sstream>
+
+#include "core/files.h"
+#include "support.h"
+#include "text/html_entities.h"
+#include "text/utf8.h"
+
+using namespace vimach;
+using test::check_contains, test::error_of;
+
+namespace {
+
+const std::string open_mark = "<div class=\"mw-body-content\">";
+const std::string close_mark = "<h2 id=\"References\">References</h2>";
+
+/// The text of a page with this body.
+std::string text_of(const std::string& body) {
+    return read_article(open_mark + body + close_mark, PageForm::text, "page");
+}
+
+std::string markup_of(const std::string& page) {
+    return read_article(page, PageForm::markup, "page");
+}
+
+std::string refusal(const std::string& page) {
+    return error_of([&] { read_article(page, PageForm::text, "saved.html"); });
+}
+
+double processor_seconds(const std::string& page) {
+    std::clock_t begin = std::clock();
+    read_article(page, PageForm::text, "page");
+    return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+}
+
+std::string repeat(const std::string& part, size_t n_byte) {
+    std::string text;
+    while (text.size() < n_byte) text += part;
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("page: the cut is from mw-body-content to the first References after it, in any case") {
+    std::string page =
+        "x id=\"References\" <a class='MW-Body-Content'>one ID=\"rEFERENCES\" two "
+        "mw-body-content three id=\"References\"";
+    CHECK(markup_of(page) == "MW-Body-Content'>one ");
+    CHECK(read_article(page, PageForm::text, "page") == "one");
+    CHECK(text_of("a <a href=\"#References\">b</a> <i id=\"toc-References\">c</i> d") == "a b c d");
+}
+
+TEST_CASE("page: a missing mark is an error that names it, and never the whole page") {
+    std::string why = refusal("<p>text</p>" + close_mark);
+    check_contains(why, "no 'mw-body-content' (saved.html)");
+    check_contains(why, "weights/fetch.sh led-page");
+    check_contains(refusal(close_mark + open_mark + "text"), "no 'id=\"References\"' after its");
+    check_contains(refusal(open_mark + "text <h2 id='References'>"), "no 'id=\"References\"'");
+    check_contains(refusal(""), "no 'mw-body-content'");
+    check_contains(refusal("mw-body-conten"), "no 'mw-body-content'");
+}
+
+TEST_CASE("page: nothing between the marks is refused, as text and as markup") {
+    for (const char* body : {"", " \n&nbsp;<p></p>", "<!-- a -->", "<script>a</script>",
+                             "<style>unclosed", "<!-- unclosed", "<b title=\"unclosed"}) {
+        CAPTURE(std::string(body));
+        check_contains(refusal(open_mark + body + close_mark), "no text stands between");
+    }
+    CHECK(error_of([] { markup_of(open_mark + close_mark); }).starts_with("no text stands"));
+}
+
+TEST_CASE("page: tags, scripts, styles, comments and declarations leave no trace") {
+    CHECK(text_of("<b>L</b>ED<sup>2</sup>") == "LED2");
+    CHECK(text_of("a<script>if (x < y) \"</b>\"; <!-- </script>b") == "ab");
+    CHECK(text_of("a<STYLE media=\"x>y\">p { }</Style  >b") == "ab");
+    CHECK(text_of("a<!-- <p> -- > -->b<!-->c<!--->d") == "abcd");
+    CHECK(text_of("a<?xml b?>c<!DOCTYPE x>d</ e>f") == "acdf");
+    CHECK(text_of("a<a title=\"x > y\" alt = 'z\">'>b</a>") == "ab");
+    CHECK(text_of("a<a title=x\"y>b") == "ab");
+    CHECK(text_of("1 < 2 <3 a<b>c 4<") == "1 < 2 <3 ac 4<");
+    CHECK(text_of("a</script>b</p>c") == "ab\nc");
+}
+
+TEST_CASE("page: a mark inside a comment or a script does not turn code into text") {
+    std::string page = "<script>var a = 'mw-body-content'; code()</script>text" + close_mark;
+    CHECK(read_article(page, PageForm::text, "page") == "text");
+    CHECK(read_article("<!-- mw-body-content --> text" + close_mark, PageForm::text, "page") ==
+          "text");
+}
+
+TEST_CASE("page: unclosed tags do not spill what is inside them") {
+    CHECK(text_of("a<p>b<p>c<ul><li>d<li>e") == "a\nb\nc\nd\ne");
+    CHECK(text_of("a <b title=\"never closed> b") == "a");
+    CHECK(text_of("a <script>b") == "a");
+    CHECK(text_of("a <!-- b") == "a");
+    CHECK(text_of("a <div class=b") == "a");
+}
+
+TEST_CASE("page: white space folds to one newline or one blank") {
+    CHECK(text_of("\n\t a \r\n b&nbsp;&#160;\xE2\x80\xAF\xE2\x80\x89"
+                  "c ") == "a b c");
+    CHECK(text_of("<h2>a</h2>\n\n<p> b </p> <p>c<br/>d") == "a\nb\nc\nd");
+    CHECK(text_of("<table><tr><th>a</th><td>b</td></tr><tr><td>c</td></tr></table>") == "a b\nc");
+    CHECK(text_of(std::string("a\0b\x01"
+                              "c\x7F"
+                              "d",
+                              7)) == "abcd");
+    CHECK(text_of("a\xE2\x80\x8B"
+                  "b") ==
+          "a\xE2\x80\x8B"
+          "b");  // a zero-width space is none
+}
+
+TEST_CASE("page: entities are decoded once") {
+    CHECK(text_of("&lt;b&gt; &amp;lt; &quot;&#39;&apos;") == "<b> &lt; \"''");
+    CHECK(text_of("&#181;m &#xB5;m &micro;m &#xb5 m") == "\u00B5m \u00B5m \u00B5m \u00B5 m");
+    CHECK(text_of("&unknown; &amp &; & &# &#x; &-; AT&T;") ==
+          "&unknown; &amp &; & &# &#x; &-; AT&T;");
+    CHECK(text_of("&#0;&#xD800;&#1114112;&#99999999999999999999;") == "\uFFFD\uFFFD\uFFFD\uFFFD");
+    CHECK(text_of("&#x10FFFF;&#150;&#x80;") == "\U0010FFFF\u2013\u20AC");
+    CHECK(text_of("a&#10;&#32;b") == "a b");
+}
+
+TEST_CASE("page: all names of HTML 4") {
+    std::istringstream lines(test::read_raw(find_in_project("tests/fixtures/html4_entities.txt")));
+    std::string name;
+    uint32_t value = 0;
+    int n_name = 0;
+    while (lines >> name >> value) {
+        ++n_name;
+        CHECK_MESSAGE(read_entity("&" + name + ";", 0).value == value, name);
+    }
+    CHECK(n_name == 252);
+}
+
+TEST_CASE("page: Windows-1252 is decoded where the page declares it") {
+    std::string body =
+        "caf\xE9 \x93"
+        "5\x80\x94 \x81";
+    for (const char* name : {"windows-1252", "\"ISO-8859-1\"", "'Latin1'", "CP1252"}) {
+        CAPTURE(std::string(name));
+        std::string page = std::string("<meta charset=") + name + ">" + open_mark + body;
+        CHECK(read_article(page + close_mark, PageForm::text, "page") ==
+              "caf\u00E9 \u201C5\u20AC\u201D \u0081");
+    }
+
+    // What is valid UTF-8 is UTF-8, whatever the page says.
+    CHECK(read_article("<meta charset=latin1>" + open_mark + "caf\u00E9" + close_mark,
+                       PageForm::text, "page") == "caf\u00E9");
+}
+
+TEST_CASE("page: broken UTF-8 is refused with its byte") {
+    check_contains(refusal(open_mark + "caf\xE9 au lait" + close_mark),
+                   "byte 32 is not UTF-8, and the page does not declare Windows-1252 (saved.html)");
+    check_contains(refusal(open_mark + "\xF0\x9F\x92" + close_mark), "byte 29 is not UTF-8");
+    check_contains(refusal("<meta charset=utf-8>\xFF"), "byte 20 is not UTF-8");
+    check_contains(refusal("<meta charset=iso-8859-15>\xA4"), "byte 26 is not UTF-8");
+}
+
+TEST_CASE("page: 50 MB take time in proportion, whatever they hold") {
+    // Each of these would take quadratic time if a scan for its end began anew at every byte.
+    for (const char* part : {"<p>some text &amp; more ", "<", "&", "&#1", "<!--", "<script>", "</",
+                             "<a b=\"", "<a ", "charset="}) {
+        CAPTURE(std::string(part));
+        std::string page = open_mark + "x" + repeat(part, 2'000'000) + close_mark;
+        CHECK(processor_seconds(page) < 2);
+    }
+    CHECK(processor_seconds(open_mark + repeat("<p>some text &amp; more ", 50'000'000) +
+                            close_mark) < 20);
+}
