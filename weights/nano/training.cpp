@@ -1,8 +1,9 @@
 // Nano's training; see training.h.
 // Nothing here draws from a generator that lives longer than a call: a step depends on its number.
-#include "training.h"
+#include "weights/nano/training.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numbers>
 
@@ -13,6 +14,7 @@
 #include "math/stats.h"
 #include "math/vector_ops.h"
 #include "model/gpt2_file.h"
+#include "model/layers.h"
 #include "model/safetensors.h"
 
 namespace vimach::nano {
@@ -20,6 +22,8 @@ namespace vimach::nano {
 // --- text ---------------------------------------------------------------------------------------
 
 namespace {
+
+constexpr int64_t grain = 1 << 16;  // weights given to a thread at a time
 
 std::vector<std::string> cut(const std::string& text, char mark) {
     std::vector<std::string> parts;
@@ -112,13 +116,7 @@ double learning_rate(const Settings& s, int64_t step) {
 double clip(Gpt2& grad, double most) {
     double squares = 0;
     for (const Parameter& p : parameters(grad)) {
-        const Tensor& g = *p.tensor;
-        int64_t n_row = g.size() / g.shape.back();
-        for (int64_t i = 0; i < n_row; ++i) {
-            std::span<const Real> all(g.data);
-            squares += sum_of_squares(all.subspan(static_cast<size_t>(i * g.shape.back()),
-                                                  static_cast<size_t>(g.shape.back())));
-        }
+        for (int64_t i = 0; i < p.tensor->rows(); ++i) squares += sum_of_squares(p.tensor->row(i));
     }
     double norm = std::sqrt(squares);
     if (!(norm > most)) return norm;
@@ -141,13 +139,14 @@ void update(State& state, Gpt2& grad, const Settings& s) {
                            m = parameters(state.m), v = parameters(state.v);
     ++state.n_done;
     for (size_t i = 0; i < weights.size(); ++i) {
-        adam.weight_decay = weights[i].shape.size() == 2 ? s.weight_decay : 0;
+        bool is_matrix = weights[i].shape.size() == 2;
+        adam.weight_decay = is_matrix ? s.weight_decay : 0;
         AdamRates rates = adam_rates(adam, state.n_done);
-        constexpr int64_t grain = 1 << 16;
+        auto at = [&](const Parameter& p, int64_t begin) { return p.tensor->data.data() + begin; };
         parallel_ranges(weights[i].tensor->size(), grain, [&](int64_t begin, int64_t end) {
-            adam_update(rates, end - begin, gradients[i].tensor->data.data() + begin,
-                        weights[i].tensor->data.data() + begin, m[i].tensor->data.data() + begin,
-                        v[i].tensor->data.data() + begin);
+            adam_update(rates, end - begin, at(gradients[i], begin), at(weights[i], begin),
+                        at(m[i], begin), at(v[i], begin));
+            std::fill(at(gradients[i], begin), at(gradients[i], end), Real(0));
         });
     }
 }
@@ -186,61 +185,100 @@ void save_state(const State& state, const Settings& settings, const std::string&
     write_safetensors(checkpoint_path(folder), tensors,
                       {{"n_done", std::to_string(state.n_done)},
                        {"seconds", format("%.0f", state.seconds)},
+                       {"n_step", std::to_string(settings.n_step)},
                        {"n_window", std::to_string(settings.n_window)},
                        {"seed", std::to_string(settings.seed)}});
 }
 
-State load_state(const Settings& settings, const std::string& folder) {
-    State state = start(settings);
-    SafetensorsReader reader(checkpoint_path(folder));
-    auto number = [&](const char* name) {
-        auto at = reader.header().metadata.find(name);
-        if (at == reader.header().metadata.end()) {
-            fail(std::string("the metadata lack '") + name + "'", reader.path(),
-                 "begin again in an empty folder");
-        }
-        return std::stoll(at->second);
-    };
-    state.n_done = number("n_done");
-    state.seconds = static_cast<double>(number("seconds"));
-    if (number("n_window") != settings.n_window ||
-        static_cast<uint64_t>(number("seed")) != settings.seed) {
-        fail("the checkpoint is of a training with other settings", reader.path(),
-             "begin again in an empty folder");
+namespace {
+
+constexpr const char* begin_again = "begin again in an empty folder";
+
+/// A whole number of the metadata.
+int64_t number(const SafetensorsReader& file, const char* name) {
+    auto at = file.header().metadata.find(name);
+    int64_t value = 0;
+    if (at != file.header().metadata.end()) {
+        const std::string& text = at->second;
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc{} && end == text.data() + text.size() && value >= 0) return value;
     }
+    fail(std::string("has no number '") + name + "' in its metadata", file.path(), begin_again);
+}
+
+}  // namespace
+
+State load_state(const Settings& settings, const std::string& folder) {
+    // The settings must be those of the training that left the file.
+    SafetensorsReader file(checkpoint_path(folder));
+    State state = start(settings);
+    state.n_done = number(file, "n_done");
+    state.seconds = static_cast<double>(number(file, "seconds"));
+    int64_t n_step = number(file, "n_step");
+    if (number(file, "n_window") != settings.n_window ||
+        number(file, "seed") != static_cast<int64_t>(settings.seed)) {
+        fail("is of a training with other settings", file.path(), begin_again);
+    }
+    double last_plateau = (1 - settings.decay_share) * static_cast<double>(n_step);
+    if (n_step != settings.n_step && static_cast<double>(state.n_done) > last_plateau) {
+        fail(format("is in the decay of a training of %ld steps", n_step), file.path(),
+             format("pass --steps %ld", n_step));
+    }
+
     for (const Parameter& p : all_tensors(state)) {
-        const TensorEntry* entry = reader.find(p.name);
+        const TensorEntry* entry = file.find(p.name);
         if (entry == nullptr || entry->shape != p.shape) {
-            fail("tensor '" + p.name + "' is missing or has another shape", reader.path(),
-                 "begin again in an empty folder");
+            fail("tensor '" + p.name + "' is missing or has another shape", file.path(),
+                 begin_again);
         }
-        *p.tensor = reader.read(*entry);
+        *p.tensor = file.read(*entry);
     }
     return state;
 }
 
+// --- what the model can do ----------------------------------------------------------------------
+
 double validation_loss(const Gpt2& model, std::span<const int> ids, int64_t n_window) {
     int64_t n_ctx = model.config.n_ctx;
     int64_t distance = (static_cast<int64_t>(ids.size()) - n_ctx - 1) / n_window;
-    ensure(distance >= 0, "the held-out text is shorter than a window", "validation_loss",
+    ensure(distance >= 1, "the held-out text is too short for its windows", "validation_loss",
            "give more text");
     std::vector<double> losses;
     for (int64_t i = 0; i < n_window; ++i) {
-        // The model predicts n_ctx tokens from the n_ctx before them: one position at a time.
-        auto begin = ids.begin() + i * distance;
-        std::vector<int> inputs(begin, begin + n_ctx);
-        Tensor resid = embed_ids(model, inputs, 1);
+        auto begin = static_cast<size_t>(i * distance), n = static_cast<size_t>(n_ctx);
+        Tensor resid = embed_ids(model, ids.subspan(begin, n), 1);
         run_blocks(model, resid, 1);
-        for (double loss : next_token_losses(model, resid, inputs, 1)) losses.push_back(loss);
-        Tensor last({1, model.config.d_model});
-        std::ranges::copy(resid.row(n_ctx - 1), last.row(0).begin());
-        Tensor logits = unembed(model, last);
-        double high = *std::ranges::max_element(logits.data), total = 0;
-        for (Real value : logits.data) total += std::exp(static_cast<double>(value) - high);
-        losses.push_back(high + std::log(total) -
-                         static_cast<double>(logits.data[static_cast<size_t>(begin[n_ctx])]));
+        Tensor logits = unembed(model, resid);
+        std::vector<double> part = cross_entropy(logits.matrix(), ids.subspan(begin + 1, n));
+        losses.insert(losses.end(), part.begin(), part.end());
     }
     return mean(losses);
+}
+
+std::vector<int> continue_text(const Gpt2& model, std::vector<int> ids,
+                               const SampleOptions& options) {
+    Rng rng(options.seed);
+    for (int64_t n = 0; n < options.n_token; ++n) {
+        // Run what fits into the context, and take the logits of its last token.
+        std::span<const int> all(ids);
+        Tensor resid = embed_ids(
+            model, all.last(std::min(all.size(), static_cast<size_t>(model.config.n_ctx))), 1);
+        run_blocks(model, resid, 1);
+        Tensor last({1, model.config.d_model});
+        std::ranges::copy(resid.row(resid.rows() - 1), last.data.begin());
+        Tensor logits = unembed(model, last);
+
+        // Draw a point on the line on which every token has the length of its probability.
+        for (Real& value : logits.data) value /= static_cast<Real>(options.temperature);
+        Real total = exp_and_sum(logits.data, maximum(logits.data));
+        double rest = rng.uniform() * static_cast<double>(total);
+        int id = 0;
+        while (id + 1 < static_cast<int>(logits.size()) && rest >= logits.data[id]) {
+            rest -= logits.data[id++];
+        }
+        ids.push_back(id);
+    }
+    return ids;
 }
 
 }  // namespace vimach::nano

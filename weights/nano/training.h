@@ -41,8 +41,8 @@ Split read_split(const Tokenizer& tokenizer, const std::string& folder, const st
 /// another offset and takes the windows in another order, given by the seed.
 std::vector<int> step_windows(const Settings& settings, std::span<const int> ids, int64_t step);
 
-/// The learning rate of a step, counted from 0: warm-up, plateau, cosine decay to 0. As long as the
-/// decay has not begun, n_step may still be changed.
+/// The learning rate of a step, counted from 0: warm-up, plateau, cosine decay to 0 (Hu et al.
+/// 2024, sec. 4). As long as the decay has not begun, n_step may still be changed.
 double learning_rate(const Settings& settings, int64_t step);
 
 /// Scales gradients down to a norm of at most `most`; returns the norm that they had.
@@ -56,7 +56,7 @@ struct State {
 };
 State start(const Settings& settings);
 
-/// One step of AdamW on every parameter.
+/// One step of AdamW on every parameter; leaves `grad` all zero for the next.
 void update(State& state, Gpt2& grad, const Settings& settings);
 
 /// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one.
@@ -66,5 +66,15 @@ State load_state(const Settings& settings, const std::string& folder);
 /// Mean loss in nats over `n_window` windows of n_ctx targets at equal distances: window i begins
 /// at i * floor((n_id - n_ctx - 1) / n_window).
 double validation_loss(const Gpt2& model, std::span<const int> ids, int64_t n_window);
+
+struct SampleOptions {
+    uint64_t seed = 1;
+    int64_t n_token = 60;
+    double temperature = 0.8;
+};
+
+/// The ids and n_token more, each drawn from softmax(logits / temperature).
+std::vector<int> continue_text(const Gpt2& model, std::vector<int> ids,
+                               const SampleOptions& options);
 
 }  // namespace vimach::nano
