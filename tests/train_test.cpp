@@ -126,10 +126,12 @@ TEST_CASE("train: the head refuses what does not fit, and says where a loss is b
     CHECK_THROWS_AS(call({0}), Error);
     CHECK_THROWS_AS(call({0, 4}), Error);
     CHECK_THROWS_AS(call({-1, 0}), Error);
-    if (sizeof(Real) == 8) return;
     std::ranges::fill(x.data, Real(1));
-    W_E.row(1)[0] = W_E.row(2)[0] = 400;
-    CHECK(std::isinf(call({0, 0})));
+    W_E.row(1)[0] = 80;
+    CHECK(call({0, 0}) == doctest::Approx(80));
+    W_E.row(1)[0] = 400;
+    CHECK(std::isinf(call({0, 1})));
+    CHECK(call({1, 1}) == doctest::Approx(0));
 }
 
 // --- text ---------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ TEST_CASE("train: a pass takes every window once, the next one other windows in 
     Settings other = tiny;
     other.seed = 2;
     CHECK(step_windows(tiny, ids, 0) != step_windows(other, ids, 0));
-    check_contains(error_of([&] { step_windows(tiny, std::vector<int>(25), 0); }), "too few");
+    check_contains(error_of([&] { step_windows(tiny, std::vector<int>(20), 0); }), "too few");
 }
 
 // --- one step -----------------------------------------------------------------------------------
@@ -235,9 +237,11 @@ TEST_CASE("train: long gradients are scaled to the norm, short ones stay") {
 }
 
 TEST_CASE("train: a model learns a text that can be learnt, and leaves no gradient behind") {
-    State state = start(tiny);
+    Settings longer = tiny;
+    longer.n_step = 400;
+    State state = start(longer);
     std::vector<int> ids = counting_text(200);
-    double first = run_steps(state, tiny, ids, 1), last = run_steps(state, tiny, ids, 100);
+    double first = run_steps(state, longer, ids, 1), last = run_steps(state, longer, ids, 400);
     CHECK(first == doctest::Approx(std::log(40.0)).epsilon(0.02));
     CHECK(last < 0.5);
     CHECK(validation_loss(state.model, ids, 5) < 0.5);
@@ -334,8 +338,10 @@ TEST_CASE("train: the held-out loss is that of windows at equal distances") {
 }
 
 TEST_CASE("train: samples follow the seed and the temperature, beyond the context as well") {
-    State state = start(tiny);
-    run_steps(state, tiny, counting_text(200), 100);
+    Settings longer = tiny;
+    longer.n_step = 400;
+    State state = start(longer);
+    run_steps(state, longer, counting_text(200), 400);
     std::vector<int> begin = {0, 7}, one = continue_text(state.model, begin, {.n_token = 20});
     REQUIRE(one.size() == 22);
     CHECK(one == continue_text(state.model, begin, {.n_token = 20}));

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "core/ensure.h"
@@ -102,7 +103,9 @@ double join_shares(RowBlock& block, const Tensor& W_E, Real scale, MatrixView gr
             const Real* part = block.mixed_share(share).data + i * grad_x.cols;
             for (int64_t j = 0; j < grad_x.cols; ++j) out[j] += part[j];
         }
-        total += std::log(static_cast<double>(z));
+        constexpr Real most = Real(1e38);  // e^87.5: beyond, float has no power for some logit
+        total +=
+            z < most ? std::log(static_cast<double>(z)) : std::numeric_limits<double>::infinity();
 
         // grad_x = (sum_j p_j W_E[j] / Z - W_E[t]) / n_row
         Real factor = scale / z, *scaled = scaled_x.row(i).data();
