@@ -7,11 +7,13 @@
 #include <set>
 
 #include "core/ensure.h"
+#include "core/files.h"
 #include "core/rng.h"
 #include "math/matrix.h"
 #include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "model/head.h"
+#include "model/json.h"
 #include "support.h"
 #include "weights/nano/training.h"
 
@@ -349,4 +351,20 @@ TEST_CASE("train: samples follow the seed and the temperature, beyond the contex
           continue_text(state.model, begin, {.seed = 2, .n_token = 20, .temperature = 20}));
     std::vector<int> cold = continue_text(state.model, begin, {.n_token = 20, .temperature = 0.05});
     for (int i = 0; i < 22; ++i) CHECK(cold[i] == i * 7 % 40);
+}
+
+TEST_CASE("train: config.json says of the embedded model what its file says") {
+    Json config = parse_json(read_text(find_in_project("weights/nano/config.json")), "config.json");
+    Gpt2Config c = load_gpt2("weights/nano").config;
+    std::pair<const char*, int64_t> extents[] = {
+        {"vocab_size", c.d_vocab}, {"n_positions", c.n_ctx}, {"n_embd", c.d_model},
+        {"n_layer", c.n_layer},    {"n_head", c.n_head},     {"n_inner", c.d_mlp}};
+    for (auto [name, extent] : extents) {
+        const Json* value = config.find(name);
+        REQUIRE_MESSAGE(value != nullptr, name);
+        CHECK_MESSAGE(json_integer(*value, "config.json") == extent, name);
+    }
+    CHECK(config.find("activation_function")->text == "gelu_new");
+    Settings settings;
+    CHECK(settings.config.n_parameter() == c.n_parameter());
 }
