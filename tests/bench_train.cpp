@@ -24,6 +24,7 @@ double flop_per_token(const Gpt2Config& c) {
 }  // namespace
 
 void bench_train() {
+    nano::keep_memory();
     nano::Settings s = {.n_step = 1000};
     nano::State state = nano::start(s);
     Gpt2 grad = zeros_like(state.model);

@@ -75,8 +75,8 @@ Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale) {
 // --- the head of the loss -----------------------------------------------------------------------
 
 TEST_CASE("train: the head agrees with softmax and its gradient written out") {
-    // 300 rows are two blocks, 5,000 ids 20 strips in 16 shares; the last ones are not full.
-    constexpr int64_t n = 300, d = 5, d_vocab = 5000;
+    // 300 rows are two blocks, 9,000 ids 36 strips in 32 shares; the last ones are not full.
+    constexpr int64_t n = 300, d = 5, d_vocab = 9000;
     Tensor x = random_tensor({n, d}, 1, 1), W_E = random_tensor({d_vocab, d}, 2, 1);
     Rng rng(3);
     std::vector<int> targets;

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int64_t row_block = 256;    // rows whose powers are held at a time
 constexpr int64_t strip_width = 256;  // columns of the vocabulary that stay in the cache
-constexpr int64_t most_shares = 16;   // of the vocabulary, given to the threads
+constexpr int64_t most_shares = 32;   // of the vocabulary, given to the threads
 
 /// The vocabulary cut into strips, and strips into shares.
 struct Division {

@@ -4,8 +4,6 @@
 // model.safetensors (float16). The second form measures a model and lets it speak.
 // Run: make train-nano TEXT=FOLDER          (STEPS=20000 in all, OUT=out/nano)
 //      make nano-card TEXT=FOLDER           (MODEL=weights/nano)
-#include <malloc.h>
-
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -186,10 +184,7 @@ const ChapterInfo info = {
     .has_presets = false};
 
 void run(const Options& options) {
-    // Keep the memory of a step for the next one; to ask the system for it takes long.
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-
+    keep_memory();
     std::string text = options.text("--text", "");
     if (text.empty()) throw UsageError("there is no text", "--text", "pass --text FOLDER");
     if (options.has("--card")) return print_card(text, options.text("--model", "weights/nano"));

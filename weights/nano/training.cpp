@@ -2,6 +2,8 @@
 // Nothing here draws from a generator that lives longer than a call: a step depends on its number.
 #include "weights/nano/training.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -125,6 +127,12 @@ double clip(Gpt2& grad, double most) {
         for (Real& value : p.tensor->data) value *= factor;
     }
     return norm;
+}
+
+void keep_memory() {
+    constexpr int always = 1 << 30;  // bytes
+    mallopt(M_MMAP_THRESHOLD, always);
+    mallopt(M_TRIM_THRESHOLD, always);
 }
 
 State start(const Settings& settings) {

@@ -48,6 +48,10 @@ double learning_rate(const Settings& settings, int64_t step);
 /// Scales gradients down to a norm of at most `most`; returns the norm that they had.
 double clip(Gpt2& grad, double most);
 
+/// Lets the process keep the memory of a step for the next one; to ask the system for it every time
+/// takes a twentieth of the step.
+void keep_memory();
+
 /// A model in training: everything that the next step depends on, beside the settings.
 struct State {
     int64_t n_done = 0;  ///< steps
