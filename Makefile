@@ -27,7 +27,7 @@ build/double/%.o:   FLAGS := -DVIMACH_DOUBLE
 build/sanitize/%.o: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                              -fsanitize=address,undefined
 
-.PHONY: weights/gpt2-shape all run run-full test verify sanitize check bench clean help differential fuzz $(NUMBERS) \
+.PHONY: weights/gpt2-shape all run run-full test verify sanitize check bench clean help train-nano nano-card differential fuzz $(NUMBERS) \
         $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
 
@@ -62,14 +62,17 @@ $(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rule,$(chapter))))
 build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
+build/train_nano: $(call objects,float,weights/nano/train.cpp weights/nano/training.cpp $(SOURCES))
+	$(CXX) $^ $(LIBRARIES) -o $@
+
 build/verify: build/float/tests/verify.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
-build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(SOURCES))
+build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) weights/nano/training.cpp $(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) $(SOURCES) $(TESTS))
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) weights/nano/training.cpp $(SOURCES) $(TESTS))
 	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
 endef
 $(eval $(call unit_rule,float))
@@ -95,6 +98,13 @@ weights/gpt2-shape: weights/gpt2-shape/model.safetensors  ## write a random mode
 
 weights/gpt2-shape/model.safetensors: | build/random_model
 	build/random_model $(@D)
+
+STEPS    ?= 20000
+train-nano: build/train_nano  ## train the embedded model on the texts in TEXT=folder; STEPS, OUT
+	build/train_nano --text '$(TEXT)' --steps $(STEPS) --out '$(or $(OUT),out/nano)'
+
+nano-card: build/train_nano  ## print the held-out loss of MODEL on TEXT=folder, and samples
+	build/train_nano --text '$(TEXT)' --card --model '$(or $(MODEL),weights/nano)'
 
 # --- test ---------------------------------------------------------------------------------------
 

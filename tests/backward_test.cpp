@@ -14,6 +14,7 @@
 #include "core/rng.h"
 #include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
+#include "model/head.h"
 #include "model/layers.h"
 #include "model/safetensors.h"
 #include "support.h"
@@ -154,17 +155,17 @@ TEST_CASE("backward: causal attention, across blocks of queries, windows and hea
     }
 }
 
-TEST_CASE("backward: cross-entropy") {
-    Tensor logits = random_tensor({4, 9}, 1, 3), grad = logits;
-    std::vector<int> targets = {0, 8, 3, 3};
-    std::vector<double> losses = cross_entropy_backward(grad.matrix(), targets, Real(0.25));
-    std::vector<double> expected = cross_entropy(logits.matrix(), targets);
-    for (size_t i = 0; i < 4; ++i) CHECK(losses[i] == doctest::Approx(expected[i]).epsilon(1e-12));
-    check_gradient("logits", logits, grad, [&] {
-        double total = 0;
-        for (double loss : cross_entropy(logits.matrix(), targets)) total += 0.25 * loss;
-        return total;
-    });
+TEST_CASE("backward: the head of the loss, across blocks of rows and strips of the vocabulary") {
+    Tensor x = random_tensor({260, 3}, 1), W_E = random_tensor({270, 3}, 2);
+    Tensor grad_x({260, 3}), grad_W_E({270, 3}), unused_x({260, 3}), unused_W({270, 3});
+    std::vector<int> targets;
+    for (int i = 0; i < 260; ++i) targets.push_back((i * 37) % 270);
+    head_loss_and_gradients(x.matrix(), W_E, targets, grad_x.matrix(), grad_W_E);
+    auto f = [&] {
+        return head_loss_and_gradients(x.matrix(), W_E, targets, unused_x.matrix(), unused_W);
+    };
+    check_gradient("x", x, grad_x, f);
+    check_gradient("W_E", W_E, grad_W_E, f);
 }
 
 TEST_CASE("backward: the gradient of the loss with respect to every parameter of a model") {

@@ -222,7 +222,8 @@ constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
                                     {"sae_batch", bench_sae_batch},
                                     {"laminar_memory", bench_laminar_memory},
                                     {"sae_laminar_seed", bench_sae_laminar_seed},
-                                    {"sae_laminar_course", bench_sae_laminar_course}};
+                                    {"sae_laminar_course", bench_sae_laminar_course},
+                                    {"train_nano", bench_train}};
 
 /// What peak_megabytes asks a second process to do.
 void print_peak(const std::string& work) {

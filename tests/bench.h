@@ -34,5 +34,6 @@ void bench_sae_batch();
 void bench_sae_laminar_seed();
 void bench_sae_laminar_course();
 void bench_laminar_memory();
+void bench_train();
 
 }  // namespace vimach

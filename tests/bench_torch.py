@@ -1,10 +1,11 @@
-"""The bench's peer: GPT-2's forward pass, chapter 4's step and an SAE's training step in PyTorch,
-float32, 2 threads, on the same model, rows and weights. Prints the median time in seconds. Needs
+"""The bench's peer: GPT-2's forward pass, chapter 4's step, and the training steps of an SAE and of
+the embedded model in PyTorch, float32, 2 threads, on the same model, rows and weights. Prints the median time in seconds. Needs
 python3-torch.
   python3 tests/bench_torch.py forward weights/gpt2-shape [--head]
   python3 tests/bench_torch.py actmax weights/gpt2-shape n_start
   python3 tests/bench_torch.py sae FILE d_in n_latent n_row k l1 [batch]
                                                      (k > 0: tied, no biases; batch: an epoch)
+  python3 tests/bench_torch.py train n_window          (random weights of nano's shape)
 """
 import json
 import math
@@ -94,6 +95,32 @@ def sae_step(path, d_in, n_latent, n_row, k, l1, batch):
     return lambda: [step(rows) for rows in all_rows.split(batch)][-1]
 
 
+def train_step(n_window, d=128, n_ctx=256, n_vocab=50257, n_layer=12, n_head=4):
+    """One step of the embedded model's training: loss, gradients, clipping, AdamW."""
+    shapes = {"wte.weight": (n_vocab, d), "wpe.weight": (n_ctx, d), "ln_f.weight": (d,),
+              "ln_f.bias": (d,)}
+    for i in range(n_layer):
+        h = f"h.{i}."
+        for name, n_in, n_out in [("attn.c_attn", d, 3 * d), ("attn.c_proj", d, d),
+                                  ("mlp.c_fc", d, 4 * d), ("mlp.c_proj", 4 * d, d)]:
+            shapes[h + name + ".weight"], shapes[h + name + ".bias"] = (n_in, n_out), (n_out,)
+        for name in ["ln_1", "ln_2"]:
+            shapes[h + name + ".weight"] = shapes[h + name + ".bias"] = (d,)
+    w = {name: (0.02 * torch.randn(shape)).requires_grad_() for name, shape in shapes.items()}
+    adam = torch.optim.AdamW(w.values(), lr=1e-6, betas=(0.9, 0.99), weight_decay=0.1)
+    ids = torch.randint(n_vocab, (n_window, n_ctx + 1))
+
+    def step():
+        x = F.embedding(ids[:, :-1], w["wte.weight"]) + w["wpe.weight"]
+        x = blocks(w, x, n_head, n_layer)
+        logits = F.layer_norm(x, (d,), w["ln_f.weight"], w["ln_f.bias"]) @ w["wte.weight"].T
+        adam.zero_grad(set_to_none=True)
+        F.cross_entropy(logits.reshape(-1, n_vocab), ids[:, 1:].reshape(-1)).backward()
+        torch.nn.utils.clip_grad_norm_(w.values(), 1.0)
+        adam.step()
+    return step
+
+
 def median_seconds(work):
     seconds = []
     for _ in range(7):
@@ -111,6 +138,8 @@ if sys.argv[1] == "forward":
         print(median_seconds(lambda: forward(weights, ids, "--head" in sys.argv)))
 elif sys.argv[1] == "actmax":
     print(median_seconds(actmax_step(read_weights(sys.argv[2]), int(sys.argv[3]))))
+elif sys.argv[1] == "train":
+    print(median_seconds(train_step(int(sys.argv[2]))))
 else:
     n_row = int(sys.argv[5])
     batch = int(sys.argv[8]) if len(sys.argv) > 8 else n_row

@@ -207,3 +207,16 @@ TEST_CASE("a legend names the ends of its scale and what goes beyond") {
     CHECK(contains(html, "</svg> ≥ 8</span>"));
     CHECK(contains(html, "no value"));
 }
+
+TEST_CASE("a figure as a file is one drawing with its style") {
+    std::vector<Series> series = {{.name = "a < b", .x = {1, 2, 3}, .y = {3, 1, 2}}};
+    std::string svg = svg_file(draw_lines({.title = "loss"}, series, {}));
+    CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox="));
+    CHECK(svg.ends_with("</svg>\n"));
+    CHECK(svg.find("<svg", 1) == svg.npos);
+    CHECK(svg.find("<div") == svg.npos);
+    CHECK(contains(svg, "a &lt; b"));
+    CHECK(svg.find("<style>") < svg.find("<desc>"));
+    CHECK(contains(svg, "prefers-color-scheme: dark"));
+    CHECK_THROWS_AS(svg_file({}), Error);
+}

@@ -85,8 +85,14 @@ Real maximum(std::span<const Real> x) {
 }
 
 Real exp_and_sum(std::span<Real> x, Real shift) {
-    for (Real& value : x) value = vector_exp(value - shift);
-    return sum(x);
+    Lanes lanes;
+    size_t i = 0;
+    for (; i + n_lane <= x.size(); i += n_lane) {
+        for (size_t l = 0; l < n_lane; ++l)
+            lanes.lane[l] += x[i + l] = vector_exp(x[i + l] - shift);
+    }
+    for (size_t l = 0; i < x.size(); ++i, ++l) lanes.lane[l] += x[i] = vector_exp(x[i] - shift);
+    return lanes.total();
 }
 
 Real sum_of_exp(std::span<const Real> x, Real shift) {

@@ -79,9 +79,12 @@ public:
     /// Keeps a copy of a matrix if it is wanted.
     void keep(const char* name, ConstMatrixView m) const {
         if (!wants(name)) return;
-        Tensor copy({m.rows, m.cols});
+        Tensor copy;
+        copy.shape = {m.rows, m.cols};
+        copy.data.reserve(static_cast<size_t>(m.rows * m.cols));
         for (int64_t i = 0; i < m.rows; ++i) {
-            std::copy_n(m.data + i * m.stride, m.cols, copy.row(i).begin());
+            const Real* row = m.data + i * m.stride;
+            copy.data.insert(copy.data.end(), row, row + m.cols);
         }
         kept_[prefix_ + name] = std::move(copy);
     }

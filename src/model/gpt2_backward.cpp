@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include "core/ensure.h"
+#include "model/head.h"
 #include "model/layers.h"
 
 namespace vimach {
@@ -18,7 +18,6 @@ namespace {
 constexpr const char* kept_names[] = {"resid_pre", "q", "k", "v", "z", "resid_mid", "mlp_pre"};
 constexpr const char* target_names[] = {"resid_pre", "resid_mid", "mlp_pre",
                                         "mlp_post",  "mlp_out",   "resid_post"};
-constexpr int64_t logit_rows = 256;  // rows of logits held at a time
 
 /// The activations of one block in a trace.
 class BlockTaps {
@@ -187,33 +186,6 @@ Tensor backward_to_embeddings(const Gpt2& model, const Trace& trace, const Tenso
 
 // --- from the loss to all parameters ------------------------------------------------------------
 
-namespace {
-
-/// Forward and back through the head, some rows at a time: logits = last W_E^T. Returns the mean
-/// loss; grad_last receives the gradient of `last`, the final layer norm's output.
-double head_backward(const Gpt2& model, const Tensor& last, std::span<const int> targets,
-                     Tensor& grad_last, Tensor& grad_W_E) {
-    Tensor logits({std::min(logit_rows, last.rows()), model.config.d_vocab});
-    Real scale = 1 / static_cast<Real>(last.rows());
-    double total = 0;
-    for (int64_t row = 0; row < last.rows(); row += logit_rows) {
-        int64_t count = std::min(logit_rows, last.rows() - row);
-        ConstMatrixView x = row_range(last.matrix(), row, count);
-        MatrixView piece = row_range(logits.matrix(), 0, count);
-        matmul(x, model.W_E.matrix(), piece, {.transpose_b = true});
-        std::vector<double> losses = cross_entropy_backward(
-            piece, targets.subspan(static_cast<size_t>(row), static_cast<size_t>(count)), scale);
-        total = std::accumulate(losses.begin(), losses.end(), total);
-
-        // Undo logits = last W_E^T.
-        matmul(piece, model.W_E.matrix(), row_range(grad_last.matrix(), row, count));
-        matmul(piece, x, grad_W_E.matrix(), {.transpose_a = true, .accumulate = true});
-    }
-    return total / static_cast<double>(last.rows());
-}
-
-}  // namespace
-
 double loss_and_gradients(const Gpt2& model, std::span<const int> ids, int64_t n_window,
                           Gpt2& grad) {
     auto n_id = static_cast<int64_t>(ids.size()), length = n_window < 1 ? 0 : n_id / n_window;
@@ -231,7 +203,8 @@ double loss_and_gradients(const Gpt2& model, std::span<const int> ids, int64_t n
     Tensor resid = embed_ids(model, inputs, n_window);
     Taps taps = run_blocks(model, resid, n_window, {.taps = taps_to_keep(n_layer)});
     Tensor last = final_norm(model, resid), grad_last(last.shape), grad_resid(last.shape);
-    double loss = head_backward(model, last, targets, grad_last, grad.W_E);
+    double loss =
+        head_loss_and_gradients(last.matrix(), model.W_E, targets, grad_last.matrix(), grad.W_E);
 
     // Undo the final layer norm, then the blocks from the last to the first.
     layer_norm_backward(resid.matrix(), model.ln_final_gain, grad_last.matrix(),

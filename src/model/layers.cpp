@@ -362,22 +362,4 @@ std::vector<double> cross_entropy(ConstMatrixView logits, std::span<const int> t
     return losses;
 }
 
-std::vector<double> cross_entropy_backward(MatrixView logits, std::span<const int> targets,
-                                           Real scale) {
-    check_targets(logits, targets);
-
-    // d loss / d logit_j = e^logit_j / sum - (1 if j is the target, else 0).
-    std::vector<double> losses(targets.size());
-    parallel_for(logits.rows, [&](int64_t i) {
-        Real* row = logits.data + i * logits.stride;
-        std::span<Real> values(row, static_cast<size_t>(logits.cols));
-        Real shift = maximum(values), own = row[targets[i]] - shift;
-        Real total = exp_and_sum(values, shift), factor = scale / total;
-        losses[i] = std::log(static_cast<double>(total)) - own;
-        for (Real& value : values) value *= factor;
-        row[targets[i]] -= scale;
-    });
-    return losses;
-}
-
 }  // namespace vimach

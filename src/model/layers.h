@@ -67,8 +67,4 @@ void causal_attention_backward(ConstMatrixView q, ConstMatrixView k, ConstMatrix
 /// Row i: -log softmax(logits[i])[targets[i]], in nats. logits [n_token, d_vocab].
 std::vector<double> cross_entropy(ConstMatrixView logits, std::span<const int> targets);
 
-/// The same losses, and in the place of the logits the gradient of scale * their sum.
-std::vector<double> cross_entropy_backward(MatrixView logits, std::span<const int> targets,
-                                           Real scale);
-
 }  // namespace vimach

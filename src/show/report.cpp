@@ -151,6 +151,19 @@ std::string caption_html(const std::string& number, const std::string& title,
 
 }  // namespace
 
+std::string svg_file(const Drawing& drawing) {
+    size_t begin = drawing.html.find("<svg "), end = drawing.html.find("</svg>", begin);
+    ensure(begin != std::string::npos && end != std::string::npos, "the figure holds no drawing",
+           "svg_file", "pass a plot");
+    std::string svg = drawing.html.substr(begin, end + 6 - begin);
+    svg.insert(5, "xmlns=\"http://www.w3.org/2000/svg\" ");
+    svg.insert(svg.find('>') + 1, std::string("\n<style>") + style +
+                                      "svg { background: var(--page); }\n"
+                                      "@media (prefers-color-scheme: dark) {" +
+                                      dark_style + "}\n</style>");
+    return svg + "\n";
+}
+
 Report::Report(const std::string& title, const std::string& subtitle)
     : title_(title), body_("<h1>" + escape_text(title) + "</h1>\n") {
     if (!subtitle.empty()) body_ += "<p class=\"subtitle\">" + escape_text(subtitle) + "</p>\n";

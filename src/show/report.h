@@ -14,6 +14,9 @@
 
 namespace vimach {
 
+/// A figure as a file of its own, .svg: its broad drawing with the page's style.
+std::string svg_file(const Drawing& drawing);
+
 class Report {
 public:
     Report(const std::string& title, const std::string& subtitle);

@@ -1,0 +1,20 @@
+// The head of GPT-2 in training: logits = x W_E^T, their mean cross-entropy, and the gradients, in
+// one go. Logits of all rows would not fit into memory, and to walk over them again and again
+// (largest, exponentials, sum, division) would take as long as the products themselves. So a strip
+// of the vocabulary is made and used while it is in the cache, and what is left for later are
+// powers of e that nobody divides by their sum: that factor goes to the small matrices.
+#pragma once
+
+#include <span>
+
+#include "core/tensor.h"
+
+namespace vimach {
+
+/// Mean cross-entropy of the targets, in nats, under softmax(x W_E^T). x [n_row, d_model] is the
+/// final layer norm's output, W_E [d_vocab, d_model]. grad_x receives the gradient of x; that of
+/// W_E is added to grad_W_E. Infinite where the loss of a row is above 87 nats.
+double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
+                               MatrixView grad_x, Tensor& grad_W_E);
+
+}  // namespace vimach

@@ -1,0 +1,370 @@
+// The parts of nano's training (weights/nano): texts, schedule, optimiser, checkpoint, samples; and
+// the head of the loss (model/head) against the same sums written out.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/ensure.h"
+#include "core/files.h"
+#include "core/rng.h"
+#include "math/matrix.h"
+#include "model/gpt2_backward.h"
+#include "model/gpt2_file.h"
+#include "model/head.h"
+#include "model/json.h"
+#include "support.h"
+#include "weights/nano/training.h"
+
+using namespace vimach;
+using namespace vimach::nano;
+using namespace vimach::test;
+
+namespace {
+
+constexpr Settings tiny = {
+    .config = {.n_layer = 2, .n_head = 2, .d_model = 8, .d_mlp = 16, .n_ctx = 6, .d_vocab = 40},
+    .n_step = 100,
+    .n_window = 3,
+    .peak_rate = 0.01,
+    .n_warm_up = 4};
+
+/// Text of which every token follows from the one before.
+std::vector<int> counting_text(int n) {
+    std::vector<int> ids;
+    for (int i = 0; i < n; ++i) ids.push_back(i * 7 % 40);
+    return ids;
+}
+
+/// Steps up to `stop`; returns the last one's loss.
+double run_steps(State& state, const Settings& s, const std::vector<int>& ids, int64_t stop) {
+    double loss = 0;
+    Gpt2 grad = zeros_like(state.model);
+    while (state.n_done < stop) {
+        loss =
+            loss_and_gradients(state.model, step_windows(s, ids, state.n_done), s.n_window, grad);
+        clip(grad, s.most_norm);
+        update(state, grad, s);
+    }
+    return loss;
+}
+
+/// The largest difference between two models' numbers.
+double gap(Gpt2& a, Gpt2& b) {
+    double worst = 0;
+    std::vector<Parameter> x = parameters(a), y = parameters(b);
+    for (size_t i = 0; i < x.size(); ++i) {
+        for (size_t j = 0; j < x[i].tensor->data.size(); ++j) {
+            double difference = std::abs(x[i].tensor->data[j] - y[i].tensor->data[j]);
+            worst = difference > worst || std::isnan(difference) ? difference : worst;
+        }
+    }
+    return worst;
+}
+
+Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale) {
+    Tensor t(std::move(shape));
+    Rng rng(seed);
+    for (Real& value : t.data) value = static_cast<Real>(scale * rng.normal());
+    return t;
+}
+
+}  // namespace
+
+// --- the head of the loss -----------------------------------------------------------------------
+
+TEST_CASE("train: the head agrees with softmax and its gradient written out") {
+    // 300 rows are two blocks, 9,000 ids 36 strips in 32 shares; the last ones are not full.
+    constexpr int64_t n = 300, d = 5, d_vocab = 9000;
+    Tensor x = random_tensor({n, d}, 1, 1), W_E = random_tensor({d_vocab, d}, 2, 1);
+    Rng rng(3);
+    std::vector<int> targets;
+    for (int64_t i = 0; i < n; ++i) targets.push_back(static_cast<int>(rng.below(d_vocab)));
+    targets[7] = targets[8];
+    Tensor before = random_tensor({d_vocab, d}, 4, 1e-3), grad_W = before, grad_x({n, d});
+    double loss = head_loss_and_gradients(x.matrix(), W_E, targets, grad_x.matrix(), grad_W);
+
+    Matrix right_x(n, d), right_W(d_vocab, d);
+    double right_loss = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        std::vector<double> p(d_vocab);
+        double total = 0;
+        for (int64_t j = 0; j < d_vocab; ++j) {
+            double logit = 0;
+            for (int64_t k = 0; k < d; ++k) logit += double{x.row(i)[k]} * W_E.row(j)[k];
+            total += p[j] = std::exp(logit);
+        }
+        right_loss -= std::log(p[targets[i]] / total) / n;
+        for (int64_t j = 0; j < d_vocab; ++j) {
+            double g = (p[j] / total - (j == targets[i] ? 1 : 0)) / n;
+            for (int64_t k = 0; k < d; ++k) {
+                right_x.at(i, k) += g * W_E.row(j)[k];
+                right_W.at(j, k) += g * x.row(i)[k];
+            }
+        }
+    }
+    // Gradients of x are of the size 1 / n, those of W_E of that of `before`.
+    constexpr double tolerance = sizeof(Real) == 4 ? 2e-6 : 1e-13;
+    CHECK(std::abs(loss - right_loss) < 10 * tolerance);
+    double worst_x = 0, worst_W = 0;
+    for (int64_t i = 0; i < n * d; ++i) {
+        worst_x = std::max(worst_x, std::abs(grad_x.data[i] - right_x.data[i]));
+    }
+    for (int64_t i = 0; i < d_vocab * d; ++i) {
+        double added = double{grad_W.data[i]} - before.data[i];
+        worst_W = std::max(worst_W, std::abs(added - right_W.data[i]));
+    }
+    CHECK(worst_x < tolerance / 100);
+    CHECK(worst_W < tolerance / 100);
+}
+
+TEST_CASE("train: the head refuses what does not fit, and says where a loss is beyond float") {
+    Tensor x({2, 3}), W_E({4, 3}), grad_x({2, 3}), grad_W({4, 3});
+    auto call = [&](const std::vector<int>& targets) {
+        return head_loss_and_gradients(x.matrix(), W_E, targets, grad_x.matrix(), grad_W);
+    };
+    CHECK(call({0, 3}) == doctest::Approx(std::log(4.0)));
+    CHECK_THROWS_AS(call({0}), Error);
+    CHECK_THROWS_AS(call({0, 4}), Error);
+    CHECK_THROWS_AS(call({-1, 0}), Error);
+    std::ranges::fill(x.data, Real(1));
+    W_E.row(1)[0] = 80;
+    CHECK(call({0, 0}) == doctest::Approx(80));
+    W_E.row(1)[0] = 400;
+    CHECK(std::isinf(call({0, 1})));
+    CHECK(call({1, 1}) == doctest::Approx(0));
+}
+
+// --- text ---------------------------------------------------------------------------------------
+
+TEST_CASE("train: a split holds its own works, each behind <|endoftext|>") {
+    TempFolder folder;
+    write_raw(folder.file("a.txt"), "one two");
+    write_raw(folder.file("b.txt"), "three\n");
+    write_raw(folder.file("c.txt"), "four");
+    write_raw(folder.file("SOURCES.tsv"),
+              "title\tfile\tsplit\nA\ta.txt\ttrain\nC\tc.txt\tvalidation\nB\tb.txt\ttrain\n");
+    Tokenizer tokenizer = load_tokenizer();
+    Split train = read_split(tokenizer, folder.path(), "train");
+    CHECK(train.n_work == 2);
+    CHECK(train.n_byte == 13);
+    CHECK(tokenizer.decode(train.ids) == "<|endoftext|>one two<|endoftext|>three\n");
+    CHECK(tokenizer.decode(read_split(tokenizer, folder.path(), "validation").ids) ==
+          "<|endoftext|>four");
+    CHECK(train.ids[0] == tokenizer.end_of_text());
+
+    check_contains(error_of([&] { read_split(tokenizer, folder.path(), "test"); }), "'test'");
+    write_raw(folder.file("SOURCES.tsv"), "title\tfile\nA\ta.txt\n");
+    std::string error = error_of([&] { read_split(tokenizer, folder.path(), "train"); });
+    check_contains(error, "'split'");
+    check_contains(error, "SOURCES.tsv");
+    write_raw(folder.file("SOURCES.tsv"), "split\tfile\ntrain\tgone.txt\n");
+    check_contains(error_of([&] { read_split(tokenizer, folder.path(), "train"); }), "gone.txt");
+}
+
+TEST_CASE("train: a pass takes every window once, the next one other windows in another order") {
+    std::vector<int> ids(200);
+    for (int i = 0; i < 200; ++i) ids[i] = i;
+    int64_t n_per_pass = (200 - 1) / 6 - 1;
+    std::vector<std::set<int>> starts(2);
+    for (int64_t step = 0; step < 2 * n_per_pass / 3 + 1; ++step) {
+        std::vector<int> windows = step_windows(tiny, ids, step);
+        REQUIRE(windows.size() == 3 * 7);
+        CHECK(windows == step_windows(tiny, ids, step));
+        for (int64_t w = 0; w < 3; ++w) {
+            for (int64_t i = 1; i < 7; ++i) CHECK(windows[w * 7 + i] == windows[w * 7] + i);
+            int64_t pass = (step * 3 + w) / n_per_pass;
+            if (pass < 2) CHECK(starts[pass].insert(windows[w * 7]).second);
+        }
+    }
+    CHECK(static_cast<int64_t>(starts[0].size()) == n_per_pass);
+    CHECK(static_cast<int64_t>(starts[1].size()) == n_per_pass);
+    CHECK(starts[0] != starts[1]);
+    CHECK(step_windows(tiny, ids, 0) != step_windows(tiny, ids, 1));
+    Settings other = tiny;
+    other.seed = 2;
+    CHECK(step_windows(tiny, ids, 0) != step_windows(other, ids, 0));
+    check_contains(error_of([&] { step_windows(tiny, std::vector<int>(20), 0); }), "too few");
+}
+
+// --- one step -----------------------------------------------------------------------------------
+
+TEST_CASE("train: the learning rate rises, stays, and falls to 0 along a cosine") {
+    CHECK(learning_rate(tiny, 0) == doctest::Approx(0.0025));
+    CHECK(learning_rate(tiny, 1) == doctest::Approx(0.005));
+    for (int64_t step : {3, 10, 50, 70}) CHECK(learning_rate(tiny, step) == doctest::Approx(0.01));
+    CHECK(learning_rate(tiny, 71) < 0.01);
+    CHECK(learning_rate(tiny, 85) == doctest::Approx(0.005));
+    CHECK(learning_rate(tiny, 99) > 0);
+    CHECK(learning_rate(tiny, 100) == doctest::Approx(0));
+
+    // Before the fall, the number of steps does not matter.
+    Settings longer = tiny;
+    longer.n_step = 1000;
+    for (int64_t step : {0, 3, 69}) CHECK(learning_rate(longer, step) == learning_rate(tiny, step));
+    CHECK(learning_rate(longer, 85) != learning_rate(tiny, 85));
+}
+
+TEST_CASE("train: weights shrink where there is no gradient, biases and layer norms do not") {
+    State state = start(tiny);
+    for (Parameter& p : parameters(state.model)) std::ranges::fill(p.tensor->data, Real(2));
+    Gpt2 grad = zeros_like(state.model);
+    update(state, grad, tiny);
+    double kept = 2 * (1 - learning_rate(tiny, 0) * tiny.weight_decay);
+    int n_shrunk = 0;
+    for (const Parameter& p : parameters(state.model)) {
+        bool shrinks =
+            p.name == "wte.weight" || p.name == "wpe.weight" || p.name.find(".c_") != p.name.npos;
+        if (p.name.ends_with(".bias")) shrinks = false;
+        n_shrunk += shrinks ? 1 : 0;
+        CHECK_MESSAGE(p.tensor->data[0] == doctest::Approx(shrinks ? kept : 2).epsilon(1e-6),
+                      p.name);
+    }
+    CHECK(n_shrunk == 2 + 2 * 4);
+    CHECK(kept < 2);
+    CHECK(state.n_done == 1);
+}
+
+TEST_CASE("train: long gradients are scaled to the norm, short ones stay") {
+    Gpt2 grad = zeros_like(start(tiny).model);
+    grad.W_E.data[5] = 3;
+    grad.ln_final_bias.data[0] = -4;
+    CHECK(clip(grad, 10) == doctest::Approx(5));
+    CHECK(grad.W_E.data[5] == 3);
+    CHECK(clip(grad, 1) == doctest::Approx(5));
+    CHECK(grad.W_E.data[5] == doctest::Approx(0.6));
+    CHECK(grad.ln_final_bias.data[0] == doctest::Approx(-0.8));
+    CHECK(clip(grad, 1) == doctest::Approx(1));
+}
+
+TEST_CASE("train: a model learns a text that can be learnt, and leaves no gradient behind") {
+    Settings longer = tiny;
+    longer.n_step = 400;
+    State state = start(longer);
+    std::vector<int> ids = counting_text(200);
+    double first = run_steps(state, longer, ids, 1), last = run_steps(state, longer, ids, 400);
+    CHECK(first == doctest::Approx(std::log(40.0)).epsilon(0.02));
+    CHECK(last < 0.5);
+    CHECK(validation_loss(state.model, ids, 5) < 0.5);
+}
+
+// --- checkpoint ---------------------------------------------------------------------------------
+
+TEST_CASE("train: a training that was interrupted ends where an uninterrupted one does") {
+    TempFolder folder;
+    std::vector<int> ids = counting_text(200);
+    State whole = start(tiny), part = start(tiny);
+    run_steps(whole, tiny, ids, 12);
+    run_steps(part, tiny, ids, 5);
+    part.seconds = 60;
+    save_state(part, tiny, folder.path());
+    CHECK(folder.count() == 1);
+    State resumed = load_state(tiny, folder.path());
+    CHECK(resumed.n_done == 5);
+    CHECK(resumed.seconds == 60);
+    CHECK(gap(resumed.model, whole.model) > 1e-3);
+    run_steps(resumed, tiny, ids, 12);
+
+    // The file holds float32: exact in this build, rounded in the double one.
+    constexpr double tolerance = sizeof(Real) == 4 ? 0 : 1e-6;
+    CHECK(gap(resumed.model, whole.model) <= tolerance);
+    CHECK(gap(resumed.m, whole.m) <= tolerance);
+    CHECK(gap(resumed.v, whole.v) <= tolerance);
+
+    // Without its means the optimiser takes another way.
+    State forgetful = load_state(tiny, folder.path());
+    forgetful.m = zeros_like(forgetful.model);
+    run_steps(forgetful, tiny, ids, 12);
+    CHECK(gap(forgetful.model, whole.model) > 1e-4);
+}
+
+TEST_CASE("train: a checkpoint that is cut off or of another training is refused by name") {
+    TempFolder folder;
+    State state = start(tiny);
+    state.n_done = 90;
+    save_state(state, tiny, folder.path());
+    std::string path = folder.file("checkpoint.safetensors"), bytes = read_raw(path);
+    auto error = [&](const Settings& s) { return error_of([&] { load_state(s, folder.path()); }); };
+    Settings other = tiny;
+    other.n_window = 4;
+    check_contains(error(other), "other settings");
+    other = tiny;
+    other.seed = 2;
+    check_contains(error(other), "other settings");
+    other = tiny;
+    other.n_step = 200;
+    check_contains(error(other), "--steps 100");
+    other = tiny;
+    other.config.d_mlp = 12;
+    check_contains(error(other), "weights.h.0.mlp.c_fc.weight");
+
+    for (size_t size : {size_t{0}, size_t{7}, size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
+        write_raw(path, bytes.substr(0, size));
+        check_contains(error(tiny), "checkpoint.safetensors");
+    }
+    size_t at = bytes.find("n_done");
+    write_raw(path, bytes.substr(0, at) + "n_gone" + bytes.substr(at + 6));
+    check_contains(error(tiny), "'n_done'");
+    write_raw(path, bytes);
+    CHECK(load_state(tiny, folder.path()).n_done == 90);
+}
+
+TEST_CASE("train: a checkpoint that cannot be written leaves the old one") {
+    TempFolder folder;
+    State state = start(tiny);
+    save_state(state, tiny, folder.path());
+    std::string before = read_raw(folder.file("checkpoint.safetensors"));
+    std::filesystem::create_directory(folder.file("taken"));
+    std::filesystem::create_directory(folder.file("taken/checkpoint.safetensors"));
+    write_raw(folder.file("taken/checkpoint.safetensors/x"), "");
+    CHECK_THROWS_AS(save_state(state, tiny, folder.file("taken")), Error);
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.file("taken")), {}) == 1);
+    CHECK(read_raw(folder.file("checkpoint.safetensors")) == before);
+}
+
+// --- what the model can do ----------------------------------------------------------------------
+
+TEST_CASE("train: the held-out loss is that of windows at equal distances") {
+    Gpt2 model = start(tiny).model;
+    std::vector<int> ids = counting_text(100), windows;
+    ids[40] = 3;
+    for (int64_t i = 0; i < 4; ++i) {
+        auto begin = ids.begin() + i * ((100 - 7) / 4);
+        windows.insert(windows.end(), begin, begin + 7);
+    }
+    Gpt2 ignored = zeros_like(model);
+    CHECK(validation_loss(model, ids, 4) ==
+          doctest::Approx(loss_and_gradients(model, windows, 4, ignored)).epsilon(1e-5));
+    CHECK_THROWS_AS(validation_loss(model, ids, 94), Error);
+}
+
+TEST_CASE("train: samples follow the seed and the temperature, beyond the context as well") {
+    Settings longer = tiny;
+    longer.n_step = 400;
+    State state = start(longer);
+    run_steps(state, longer, counting_text(200), 400);
+    std::vector<int> begin = {0, 7}, one = continue_text(state.model, begin, {.n_token = 20});
+    REQUIRE(one.size() == 22);
+    CHECK(one == continue_text(state.model, begin, {.n_token = 20}));
+    CHECK(continue_text(state.model, begin, {.n_token = 20, .temperature = 20}) !=
+          continue_text(state.model, begin, {.seed = 2, .n_token = 20, .temperature = 20}));
+    std::vector<int> cold = continue_text(state.model, begin, {.n_token = 20, .temperature = 0.05});
+    for (int i = 0; i < 22; ++i) CHECK(cold[i] == i * 7 % 40);
+}
+
+TEST_CASE("train: config.json says of the embedded model what its file says") {
+    Json config = parse_json(read_text(find_in_project("weights/nano/config.json")), "config.json");
+    Gpt2Config c = load_gpt2("weights/nano").config;
+    std::pair<const char*, int64_t> extents[] = {
+        {"vocab_size", c.d_vocab}, {"n_positions", c.n_ctx}, {"n_embd", c.d_model},
+        {"n_layer", c.n_layer},    {"n_head", c.n_head},     {"n_inner", c.d_mlp}};
+    for (auto [name, extent] : extents) {
+        const Json* value = config.find(name);
+        REQUIRE_MESSAGE(value != nullptr, name);
+        CHECK_MESSAGE(json_integer(*value, "config.json") == extent, name);
+    }
+    CHECK(config.find("activation_function")->text == "gelu_new");
+    Settings settings;
+    CHECK(settings.config.n_parameter() == c.n_parameter());
+}

@@ -1,0 +1,200 @@
+// Trains the embedded model on a folder of texts, from random weights, by the project's own forward
+// and backward pass. Every few minutes it leaves a checkpoint in OUT from which the next run goes
+// on, so that a kill at any moment loses minutes; beside it loss.csv and loss.svg, and at the end
+// model.safetensors (float16). The second form measures a model and lets it speak.
+// Run: make train-nano TEXT=FOLDER          (STEPS=20000 in all, OUT=out/nano)
+//      make nano-card TEXT=FOLDER           (MODEL=weights/nano)
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <numeric>
+#include <sstream>
+
+#include "core/ensure.h"
+#include "core/files.h"
+#include "model/gpt2_backward.h"
+#include "model/gpt2_file.h"
+#include "show/console.h"
+#include "show/report.h"
+#include "show/table.h"
+#include "weights/nano/training.h"
+
+using namespace vimach;
+using namespace vimach::nano;
+
+namespace {
+
+constexpr int64_t report_every = 100, validate_every = 500;  // steps
+constexpr double save_every = 300;                           // seconds
+constexpr int64_t n_valid = 120;                             // windows of held-out text
+
+double now() {
+    using namespace std::chrono;
+    return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+// --- the curve ----------------------------------------------------------------------------------
+
+/// The rows of loss.csv up to a step; a run that was killed may have written more.
+Table read_curve(const std::string& path, int64_t n_done) {
+    Table curve = {.header = {"step", "tokens", "seconds", "train_loss", "validation_loss",
+                              "learning_rate", "gradient_norm"}};
+    if (!std::filesystem::exists(path)) return curve;
+    std::istringstream lines(read_text(path));
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+        std::vector<std::string> cells;
+        std::istringstream row(line);
+        for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
+        bool whole = cells.size() == curve.header.size();
+        if (whole && std::strtoll(cells[0].c_str(), nullptr, 10) <= n_done) add_row(curve, cells);
+    }
+    return curve;
+}
+
+void write_curve(const Table& curve, const std::string& out) {
+    write_csv(out + "/loss.csv", curve);
+    Series train = {.name = "training text", .x = {}, .y = {}};
+    Series held_out = {.name = "held-out books", .x = {}, .y = {}};
+    for (const std::vector<std::string>& row : curve.rows) {
+        double tokens = std::strtod(row[1].c_str(), nullptr) / 1e6;
+        train.x.push_back(tokens);
+        train.y.push_back(std::strtod(row[3].c_str(), nullptr));
+        if (row[4].empty()) continue;
+        held_out.x.push_back(tokens);
+        held_out.y.push_back(std::strtod(row[4].c_str(), nullptr));
+    }
+    std::vector<Series> series = {train, held_out};
+    PlotText text = {.title = "Loss of the embedded model in training",
+                     .x_label = "tokens seen, millions",
+                     .y_label = "loss, nats a token"};
+    write_text(out + "/loss.svg", svg_file(draw_lines(text, series, {.log_x = true})));
+}
+
+// --- training -----------------------------------------------------------------------------------
+
+/// Losses and gradient norms since the last row of the curve.
+struct Recent {
+    std::vector<double> losses = {}, norms = {};
+    double begin = now();
+
+    static double mean(const std::vector<double>& x) {
+        return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+    }
+};
+
+/// Adds a row to the curve and prints it.
+void report(const Settings& s, const State& state, const Split& held_out, Recent& recent,
+            Table& curve) {
+    bool validate = state.n_done % validate_every == 0 || state.n_done == s.n_step;
+    std::string valid =
+        validate ? format("%.4f", validation_loss(state.model, held_out.ids, n_valid)) : "";
+    int64_t n_token = s.n_window * s.config.n_ctx;
+    double loss = Recent::mean(recent.losses);
+    add_row(curve, {std::to_string(state.n_done), std::to_string(state.n_done * n_token),
+                    format("%.0f", state.seconds), format("%.4f", loss), valid,
+                    format("%.3g", learning_rate(s, state.n_done - 1)),
+                    format("%.3f", Recent::mean(recent.norms))});
+    std::printf("step %ld, loss %.4f%s, %.0f tokens a second\n", state.n_done, loss,
+                validate ? (", held out " + valid).c_str() : "",
+                static_cast<double>(recent.losses.size()) * static_cast<double>(n_token) /
+                    (now() - recent.begin));
+    std::fflush(stdout);
+    recent = {};
+}
+
+/// How good a model is on the held-out text, in both units.
+void print_validation(const Gpt2& model, const Split& held_out) {
+    double loss = validation_loss(model, held_out.ids, n_valid);
+    std::printf("validation loss %.4f nats a token, %.4f bits a byte\n", loss,
+                loss / std::log(2.0) * static_cast<double>(held_out.ids.size()) /
+                    static_cast<double>(held_out.n_byte));
+}
+
+void train(const Settings& s, const std::string& text, const std::string& out) {
+    // Read the texts, and what an earlier run left.
+    Tokenizer tokenizer = load_tokenizer();
+    Split training = read_split(tokenizer, text, "train");
+    Split held_out = read_split(tokenizer, text, "validation");
+    bool resumed = std::filesystem::exists(out + "/checkpoint.safetensors");
+    State state = resumed ? load_state(s, out) : start(s);
+    Table curve = read_curve(out + "/loss.csv", state.n_done);
+    std::printf("%ld works, %zu tokens; held out %ld works, %zu tokens; step %ld of %ld\n",
+                training.n_work, training.ids.size(), held_out.n_work, held_out.ids.size(),
+                state.n_done, s.n_step);
+    std::fflush(stdout);
+
+    // Step by step: loss and gradients, clipping, AdamW.
+    Recent recent;
+    Gpt2 grad = zeros_like(state.model);
+    double begin = now() - state.seconds, saved = now();
+    while (state.n_done < s.n_step) {
+        recent.losses.push_back(loss_and_gradients(
+            state.model, step_windows(s, training.ids, state.n_done), s.n_window, grad));
+        ensure(std::isfinite(recent.losses.back()), "the loss is no number", "training",
+               "lower the learning rate, and go on from the checkpoint");
+        recent.norms.push_back(clip(grad, s.most_norm));
+        update(state, grad, s);
+        state.seconds = now() - begin;
+
+        // Report, and leave a checkpoint.
+        bool last = state.n_done == s.n_step;
+        if (state.n_done % report_every == 0 || last) report(s, state, held_out, recent, curve);
+        if (now() - saved > save_every || last) {
+            write_curve(curve, out);
+            save_state(state, s, out);
+            saved = now();
+        }
+    }
+
+    // Write the model as it is embedded, and say how good that file is.
+    save_gpt2(state.model, out, "F16");
+    print_validation(load_gpt2(out), held_out);
+}
+
+// --- the card -----------------------------------------------------------------------------------
+
+void print_card(const std::string& text, const std::string& folder) {
+    constexpr const char* prompts[] = {"The king", "She took his hand and", "In the year 1812",
+                                       "The sun is"};
+    Tokenizer tokenizer = load_tokenizer();
+    Gpt2 model = load_gpt2(folder);
+    print_validation(model, read_split(tokenizer, text, "validation"));
+    uint64_t seed = 0;
+    for (const char* prompt : prompts) {
+        ++seed;
+        std::vector<int> ids = {tokenizer.end_of_text()};
+        std::vector<int> more = tokenizer.encode(prompt);
+        ids.insert(ids.end(), more.begin(), more.end());
+        ids = continue_text(model, ids, {.seed = seed});
+        std::printf("\nseed %lu: %s\n", seed,
+                    tokenizer.decode(std::span<const int>(ids).subspan(1)).c_str());
+    }
+}
+
+const ChapterInfo info = {
+    .name = "train_nano",
+    .purpose = "Trains the embedded model, or measures one and lets it speak (--card).",
+    .options = {{"--text", "FOLDER", "texts and SOURCES.tsv, with the columns split and file"},
+                {"--steps", "N", "steps in all (20000); may change until the rate falls"},
+                {"--card", "", "no training: print the held-out loss of --model, and samples"}},
+    .has_presets = false};
+
+void run(const Options& options) {
+    keep_memory();
+    std::string text = options.text("--text", "");
+    if (text.empty()) throw UsageError("there is no text", "--text", "pass --text FOLDER");
+    if (options.has("--card")) return print_card(text, options.text("--model", "weights/nano"));
+    Settings settings = {
+        .n_step = options.integer("--steps", options.has("--quick") ? 100 : 20'000, 1, 100'000'000),
+        .seed = static_cast<uint64_t>(
+            options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
+    train(settings, text, options.text("--out", "out/nano"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run_chapter(argc, argv, info, run); }

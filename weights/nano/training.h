@@ -1,0 +1,84 @@
+// The parts of nano's training that can be tested by themselves: the texts as windows of tokens,
+// the learning rate of a step, the optimiser over all parameters, the checkpoint. One step: mean
+// cross-entropy and its gradients (model/gpt2_backward), clipping, AdamW (math/adam).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "math/adam.h"
+#include "model/gpt2.h"
+#include "text/tokenizer.h"
+
+namespace vimach::nano {
+
+struct Settings {
+    Gpt2Config config = {
+        .n_layer = 12, .n_head = 4, .d_model = 128, .d_mlp = 512, .n_ctx = 256, .d_vocab = 50257};
+    int64_t n_step = 0;    ///< of the whole training
+    int64_t n_window = 8;  ///< of n_ctx tokens in a step
+    double peak_rate = 1.5e-3;
+    int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0
+    double decay_share = 0.3;   ///< of the steps, the last: the rate falls to 0 along a cosine
+    double weight_decay = 0.1;  ///< on matrices and embeddings; none on biases and layer norms
+    double most_norm = 1;       ///< gradients of a larger norm are scaled down to it
+    /// A step sees 2,048 tokens only, so the mean of squares is kept over some 70 steps.
+    AdamSettings adam = {.beta1 = 0.9, .beta2 = 0.99};
+    uint64_t seed = 1;
+};
+
+/// The tokens of all works of a split ("train" or "validation") in the order of FOLDER/SOURCES.tsv,
+/// "<|endoftext|>" before each. That table has the columns `split` and `file`.
+struct Split {
+    std::vector<int> ids = {};
+    int64_t n_byte = 0, n_work = 0;
+};
+Split read_split(const Tokenizer& tokenizer, const std::string& folder, const std::string& split);
+
+/// The windows of a step, n_window * (n_ctx + 1) ids. Every pass over the tokens cuts them at
+/// another offset and takes the windows in another order, given by the seed.
+std::vector<int> step_windows(const Settings& settings, std::span<const int> ids, int64_t step);
+
+/// The learning rate of a step, counted from 0: warm-up, plateau, cosine decay to 0 (Hu et al.
+/// 2024, sec. 4). As long as the decay has not begun, n_step may still be changed.
+double learning_rate(const Settings& settings, int64_t step);
+
+/// Scales gradients down to a norm of at most `most`; returns the norm that they had.
+double clip(Gpt2& grad, double most);
+
+/// Lets the process keep the memory of a step for the next one; to ask the system for it every time
+/// takes a twentieth of the step.
+void keep_memory();
+
+/// A model in training: everything that the next step depends on, beside the settings.
+struct State {
+    int64_t n_done = 0;  ///< steps
+    double seconds = 0;  ///< that they took, over all runs; no number depends on it
+    Gpt2 model, m, v;    ///< weights and the optimiser's running means
+};
+State start(const Settings& settings);
+
+/// One step of AdamW on every parameter; leaves `grad` all zero for the next.
+void update(State& state, Gpt2& grad, const Settings& settings);
+
+/// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one.
+void save_state(const State& state, const Settings& settings, const std::string& folder);
+State load_state(const Settings& settings, const std::string& folder);
+
+/// Mean loss in nats over `n_window` windows of n_ctx targets at equal distances: window i begins
+/// at i * floor((n_id - n_ctx - 1) / n_window).
+double validation_loss(const Gpt2& model, std::span<const int> ids, int64_t n_window);
+
+struct SampleOptions {
+    uint64_t seed = 1;
+    int64_t n_token = 60;
+    double temperature = 0.8;
+};
+
+/// The ids and n_token more, each drawn from softmax(logits / temperature).
+std::vector<int> continue_text(const Gpt2& model, std::vector<int> ids,
+                               const SampleOptions& options);
+
+}  // namespace vimach::nano
