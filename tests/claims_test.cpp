@@ -40,6 +40,8 @@ TEST_CASE("verdict: each of the five, in their order") {
     CHECK(verdict(claim) == "not distinguishable from control");
     claim.control.interval = {6.5, 9};
     CHECK(verdict(claim) == "reproduced");
+    claim.criterion = {Criterion::Side::at_least, 4.5};
+    CHECK(verdict(claim) == "not reproduced");  // the control is higher still
     claim.forced_by = "k = 3";
     CHECK(verdict(claim) == "forced (k = 3)");
     claim.about_this_model = false;
