@@ -18,12 +18,6 @@ namespace vimach::unmixing {
 
 namespace {
 
-std::vector<double> column(const Matrix& m, int64_t j) {
-    std::vector<double> out;
-    for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
-    return out;
-}
-
 /// Columns centred and scaled to length 1; 0 where they do not vary.
 Matrix standardised(const Matrix& m) {
     Matrix out = centred(m);

@@ -181,10 +181,7 @@ void sweep(const Settings& s, const Tensor& x, const Matrix& sources, uint64_t r
 // --- the steps ----------------------------------------------------------------------------------
 
 void chapter(const Options& options) {
-    std::string preset = options.text("--preset", "seed");
-    if (preset != "seed" && preset != "course") {
-        throw UsageError("there is no preset '" + preset + "'", "--preset", "use seed or course");
-    }
+    std::string preset = options.preset();
     Settings s = preset == "seed" ? seed : course;
     if (options.has("--quick")) s.n_seed = 6, s.n_untrained = 200;
     auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, INT64_MAX / 2'000'000));
@@ -195,11 +192,6 @@ void chapter(const Options& options) {
     Tensor x({mixed.rows, mixed.cols});
     std::ranges::transform(mixed.data, x.data.begin(),
                            [](double v) { return static_cast<Real>(v); });
-    auto column = [](const Matrix& m, int64_t j) {
-        std::vector<double> out;
-        for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
-        return out;
-    };
     std::printf("preset %s: %ld samples, 2 -> %ld -> 2, %s, Adam %g, %ld epochs\n", preset.c_str(),
                 s.n_sample, s.n_latent, s.activation == Activation::relu ? "ReLU" : "GELU",
                 s.learning_rate, s.n_epoch);

@@ -15,12 +15,6 @@ namespace {
 
 constexpr int64_t n_draw = 1000;  // of a bootstrap, and of random tokens
 
-std::vector<double> column(const Matrix& m, int64_t j) {
-    std::vector<double> out;
-    for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
-    return out;
-}
-
 }  // namespace
 
 Responses responses(const SaeSummary& summary) {

@@ -168,11 +168,7 @@ Tensor every(const Tensor& x, int64_t n, bool others) {
 // --- the steps ----------------------------------------------------------------------------------
 
 Settings choose_settings(const Options& options) {
-    std::string preset = options.text("--preset", "seed");
-    if (preset != "seed" && preset != "course") {
-        throw UsageError("there is no preset '" + preset + "'", "--preset", "use seed or course");
-    }
-    Settings s = preset == "seed" ? seed : course;
+    Settings s = options.preset() == "seed" ? seed : course;
     if (options.has("--quick")) s.n_seed = 3;
     return s;
 }
@@ -206,8 +202,8 @@ void chapter(const Options& options) {
                         .l1 = s.l1,
                         .decorrelation = s.decorrelation};
     std::printf("model: %s\npreset %s; %s, %ld wide; tied SAE with %ld latents, %ld kept\n",
-                describe(model).c_str(), options.text("--preset", "seed").c_str(), hook.c_str(),
-                width, n_latent, config.top_k);
+                describe(model).c_str(), options.preset().c_str(), hook.c_str(), width, n_latent,
+                config.top_k);
     std::printf("passage: %ld tokens\n", n_token);
 
     // 2. Find the topic's words in it.
@@ -326,9 +322,8 @@ void chapter(const Options& options) {
     // 11. Draw the page.
     Report report("Chapter 2: the pálinka autoencoder", describe(model));
     report.paragraph(format("Preset %s, %s, %ld latents, %ld kept of each token, %ld epochs.%s",
-                            options.text("--preset", "seed").c_str(), hook.c_str(), n_latent,
-                            config.top_k, s.n_epoch,
-                            options.has("--quick") ? " Quick run: fewer seeds." : ""));
+                            options.preset().c_str(), hook.c_str(), n_latent, config.top_k,
+                            s.n_epoch, options.has("--quick") ? " Quick run: fewer seeds." : ""));
     report.heading("What the document claims, and what this run says");
     report.claims(claims);
     report.heading("Look at single latents");

@@ -136,12 +136,6 @@ std::vector<std::vector<int64_t>> random_topics(const Tokenizer& tokenizer, cons
 
 namespace {
 
-std::vector<double> column(const Matrix& m, int64_t j) {
-    std::vector<double> out;
-    for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
-    return out;
-}
-
 /// Ranks from 1; equal values share the mean of theirs.
 std::vector<double> ranks(const std::vector<double>& x) {
     std::vector<size_t> order(x.size());

@@ -193,11 +193,7 @@ void run_model(const Gpt2& model, Stream stream, uint64_t seed, bool is_random, 
 // --- before and after ---------------------------------------------------------------------------
 
 Settings choose_settings(const Options& options) {
-    std::string preset = options.text("--preset", "seed");
-    if (preset != "seed" && preset != "course") {
-        throw UsageError("there is no preset '" + preset + "'", "--preset", "use seed or course");
-    }
-    Settings s = preset == "seed" ? seed : course;
+    Settings s = options.preset() == "seed" ? seed : course;
     if (options.has("--quick")) {
         s.n_epoch = 15;
         s.n_seed = 1;
@@ -245,7 +241,7 @@ void print_plan(const RunShape& here, ConstMatrixView x, const Settings& full) {
 
 void chapter(const Options& options) {
     Settings full = choose_settings(options), s = full;
-    std::string preset = options.text("--preset", "seed"), folder = output_folder(options, info);
+    std::string preset = options.preset(), folder = output_folder(options, info);
     s.n_epoch = options.integer("--epochs", s.n_epoch, 1, 1'000'000);
     s.n_token = options.integer("--tokens", s.n_token, 8, 100'000'000);
     auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, 1'000'000'000));

@@ -1,333 +1,377 @@
-// Chapter 4: which input does a dimension of GPT-2 like best, and what can tokens say of it?
-// Method: gradient ascent on five input embeddings, from several random starts; the vectors are
-// decoded to their nearest tokens, the tokens are put back in, and a search among real tokens is
-// set beside them.
-// You will see: how far the activation climbs and what of it is the method's doing, how close to a
-// token chance alone comes, and how much of the climb is left once tokens replace vectors.
-// Run: build/04_activation_maximization
-//      build/04_activation_maximization --preset course --layer hidden:8 --dim 91
+// Chapter 4: which input excites a number inside the model most, and does that input mean anything?
+// Method: gradient ascent on five input vectors, past the tokenizer, up to one coordinate of the
+// residual stream; the vectors are decoded to their nearest tokens, and these are put back in.
+// You will see: an activation that grows, as it does along any direction and in a model that has
+// learnt nothing; cosines that chance reaches too; and what real tokens can do after all.
+// Run: build/04_activation_maximization --quick
+//      build/04_activation_maximization --preset course --layer mlp:4 --dim 7
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <iterator>
+#include <set>
 
 #include "04_controls.h"
 #include "04_page.h"
 #include "core/ensure.h"
 #include "core/files.h"
+#include "core/parallel.h"
 #include "core/rng.h"
-#include "lens/search.h"
 #include "math/adam.h"
-#include "math/stats.h"
 #include "math/vector_ops.h"
-#include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "show/console.h"
-#include "show/progress.h"
 #include "show/report.h"
 #include "text/html_text.h"
 
 using namespace vimach;
-using namespace vimach::actmax;
+using namespace vimach::climbing;
 
 namespace {
 
 struct Settings {
-    const char* layer;     // the target
-    int64_t dim;           // its dimension
-    bool add_positions;    // position embeddings
-    double lambda = 0.01;  // weight of the squared norm
-    double learning_rate = 0.001;
-    int64_t n_step = 500;
-    int64_t n_token = 5;
-    int64_t n_start = 10;
-    int64_t n_chance = 200;  // starts of random vectors, for the decoding
-    int64_t n_text = 2000;   // windows of a real text, and of random tokens
-    SearchSettings search = {.n_step = 40, .n_candidate = 64, .n_top = 128};
+    const char* target;           // hidden:N, block:N or mlp:N
+    int64_t dim;                  // its coordinate
+    bool add_positions;           // whether position embeddings are added to the vectors
+    double lambda;                // of the loss L = -a + lambda |theta|^2
+    double learning_rate = 1e-3;  // Adam's
+    int64_t n_step = 500, n_start = 10, n_token = 5;
+    int64_t n_noise = 200;    // windows of random vectors
+    int64_t n_random = 1000;  // windows of random tokens
+    int64_t n_search = 6;     // token searches, guided and random
+    SearchSettings search = {.budget = 5000};
     Criteria criteria = {};  // with their reasons in 04_controls.h
 };
 
 // clang-format off
-//                     layer       dim  positions
-const Settings seed   = {"hidden:4", 90, false};  // the document: none are added
-const Settings course = {"hidden:8", 91, true};   // the notebook: Hugging Face adds them
+//                      target     dim  positions  lambda
+const Settings seed   = {"hidden:4", 90, false,     0.01};
+const Settings course = {"hidden:8", 91, true,      0.01};
 // clang-format on
 
 const ChapterInfo info = {
     .name = "04_activation_maximization",
-    .purpose = "Chapter 4: which input does a dimension of GPT-2 like best?",
-    .options = {{"--layer", "NAME:N", "hidden:N, block:N or mlp:N (hidden:4; course: hidden:8)"},
-                {"--dim", "N", "dimension or neuron (90; course: 91)"},
-                {"--tokens", "N", "embeddings of a start (5)"},
-                {"--starts", "N", "random starts (10)"},
-                {"--steps", "N", "of Adam (500)"},
-                {"--lambda", "X", "weight of the squared norm (0.01)"}}};
+    .purpose = "Chapter 4: which input excites a number inside the model most?",
+    .options = {{"--layer", "TARGET", "hidden:N, block:N or mlp:N (hidden:4; course: hidden:8)"},
+                {"--dim", "N", "the coordinate to climb (90; course: 91)"},
+                {"--tokens", "N", "input vectors (5)"},
+                {"--at", "N", "the position whose activation is climbed (the mean of all)"},
+                {"--starts", "N", "climbs from random starts (10)"},
+                {"--steps", "N", "steps of a climb (500)"},
+                {"--lambda", "X", "weight of |theta|^2 in the loss (0.01)"},
+                {"--positions", "on|off", "add position embeddings (off; course: on)"},
+                {"--text", "FILE", "a text to compare with (chapters/data/03_led.html)"}}};
 
 // --- the climb ----------------------------------------------------------------------------------
 
-/// Gradient ascent on L = a - lambda |theta|^2 for every start at once: a is the mean over a
-/// start's tokens, and starts do not see each other.
-Climb climb(const Gpt2& model, const Target& target, const Tensor& start, const Settings& s,
-            double lambda, Progress& progress) {
-    Climb out = {.start = start, .theta = start};
+/// Climbs from all starts at once; start i along row i of `directions`, or all along its only row.
+/// The loss of a start is L = -a + lambda |theta|^2.
+Climb climb(const Gpt2& model, const Target& target, const Tensor& directions, const Tensor& starts,
+            double lambda, const Settings& s) {
+    int64_t n_start = starts.rows() / target.n_token;
+    Climb c;
+    c.theta = starts;
     AdamMoments moments;
-    AdamSettings adam = {.learning_rate = s.learning_rate};
-    Real per_token = 1 / static_cast<Real>(s.n_token);
-    for (int64_t step = 0; step <= s.n_step; ++step) {
-        // Run the model up to the target.
-        Tensor embeddings = out.theta;
-        if (s.add_positions) add_position_embeddings(model, embeddings, s.n_start);
-        Trace trace = trace_blocks(model, embeddings, s.n_start, target.hook);
-        out.a_end = window_means(trace.target, target.direction, s.n_start);
-        if (step == 0) out.a_start = out.a_end, out.hooked_start = trace.target;
-        if (step == s.n_step) out.hooked = trace.target;
+    for (int64_t step = 0;; ++step) {
+        // Run the vectors up to the target.
+        Tensor embeddings = c.theta;
+        if (target.add_positions) add_position_embeddings(model, embeddings, n_start);
+        Trace trace = trace_blocks(model, embeddings, n_start, target.tap);
+        std::vector<double> a = climbed(target, trace.target.matrix(), directions);
 
-        // Come back with the gradient of -L: that of a is the direction, at every token.
-        Tensor grad_target(trace.target.shape);
-        for (int64_t i = 0; i < grad_target.rows(); ++i) {
-            std::span<Real> row = grad_target.row(i);
-            for (size_t j = 0; j < row.size(); ++j) row[j] = -per_token * target.direction[j];
-        }
-        Tensor grad = backward_to_embeddings(model, trace, grad_target);
+        // Run the gradient of a back down to them.
+        Tensor grad = backward_to_embeddings(
+            model, trace, gradient_at_target(target, c.theta.rows(), directions));
+
+        // Turn it into the gradient of the loss: -grad a + 2 lambda theta.
         for (int64_t i = 0; i < grad.size(); ++i) {
-            grad.data[i] += static_cast<Real>(2 * lambda) * out.theta.data[i];
+            grad.data[i] = static_cast<Real>(2 * lambda * c.theta.data[i]) - grad.data[i];
         }
 
-        // Note how far it is, and step.
-        auto n = static_cast<double>(s.n_start);
-        out.a.push_back(mean(out.a_end));
-        out.squares.push_back(sum_of_squares(out.theta.data) / n);
-        out.gradient_norm.push_back(std::sqrt(sum_of_squares(grad.data) / n));
-        if (!std::isfinite(out.a.back()) || !std::isfinite(out.squares.back())) {
-            fail(format("the climb diverges in step %ld", step), target.text,
-                 "take fewer steps or a larger --lambda");
+        // Keep what the report shows, and stop where it is no number.
+        c.activation.push_back(a);
+        c.square_norm.push_back(sum_of_squares(c.theta.data) / static_cast<double>(n_start));
+        double norm = 0;
+        for (int64_t start = 0; start < n_start; ++start) {
+            MatrixView rows = row_range(grad.matrix(), start * target.n_token, target.n_token);
+            norm +=
+                std::sqrt(sum_of_squares({rows.data, static_cast<size_t>(rows.rows * rows.cols)}));
         }
-        if (step < s.n_step) adam_step(out.theta, grad, moments, step + 1, adam);
-        progress.step(format("step %ld, activation %.3f", step, out.a.back()));
+        c.gradient_norm.push_back(norm / static_cast<double>(n_start));
+        if (!std::isfinite(mean(a)) || !std::isfinite(norm)) {
+            fail("the climb diverged: a value is no finite number", format("step %ld", step),
+                 "use a smaller --lambda, or check the model's weights");
+        }
+        if (step == 0) c.before = trace.target;
+        if (step == s.n_step) {
+            c.after = trace.target;
+            return c;
+        }
+        adam_step(c.theta, grad, moments, step + 1, {.learning_rate = s.learning_rate});
     }
-    return out;
 }
 
-/// Random starts with the standard deviation of the token embeddings.
-Tensor random_starts(const Gpt2& model, const Settings& s, uint64_t rng_seed) {
-    std::vector<double> values(model.W_E.data.begin(), model.W_E.data.end());
-    double deviation = std::sqrt(variance(values));
-    Rng rng(rng_seed);
-    Tensor out({s.n_start * s.n_token, model.config.d_model});
-    for (Real& value : out.data) value = static_cast<Real>(deviation * rng.normal());
-    return out;
-}
+// --- tables -------------------------------------------------------------------------------------
 
-Settings choose_settings(const Options& options, const Gpt2Config& c) {
-    std::string preset = options.text("--preset", "seed");
-    if (preset != "seed" && preset != "course") {
-        throw UsageError("there is no preset '" + preset + "'", "--preset", "use seed or course");
+/// The climb along the way: means over starts.
+Table way_table(const Climb& c) {
+    Table table = {.header = {"step", "activation", "low", "high", "|gradient|", "|theta|^2"}};
+    auto last = static_cast<int64_t>(c.activation.size()) - 1;
+    for (int64_t i = 0; i <= 5; ++i) {
+        int64_t step = last * i / 5;
+        if (i > 0 && step == last * (i - 1) / 5) continue;
+        const std::vector<double>& a = c.activation[step];
+        add_row(table,
+                {format("%ld", step), format("%.4f", mean(a)), format("%.4f", std::ranges::min(a)),
+                 format("%.4f", std::ranges::max(a)), format("%.4f", c.gradient_norm[step]),
+                 format("%.3f", c.square_norm[step])});
     }
-    Settings s = preset == "seed" ? seed : course;
-    if (options.has("--quick"))
-        s.n_step = 150, s.n_chance = 50, s.n_text = 500, s.search.n_step = 15;
-    s.n_token = options.integer("--tokens", s.n_token, 1, c.n_ctx);
-    s.n_start = options.integer("--starts", s.n_start, 2, 1000);
-    s.n_step = options.integer("--steps", s.n_step, 1, 1'000'000);
-    s.lambda = options.number("--lambda", s.lambda, 0, 1e6);
-    return s;
+    return table;
 }
 
-/// The first windows of a real text, one after the other.
-std::vector<int> text_windows(const Tokenizer& tokenizer, const Settings& s) {
-    std::string path = find_in_project("chapters/data/03_led.html");
-    std::vector<int> ids = tokenizer.encode(read_article(read_text(path), PageForm::text, path));
-    auto n_window = std::min<int64_t>(s.n_text, static_cast<int64_t>(ids.size()) / s.n_token);
-    ids.resize(static_cast<size_t>(n_window * s.n_token));
-    return ids;
+void add_arm(Table& table, const std::string& name, const Climb& c, const Target& target,
+             const std::vector<double>& orders) {
+    add_row(table, {name, format("%.4f", mean(c.activation.front())),
+                    format("%.4f", mean(c.activation.back())), format("%.3f", mean(orders)),
+                    format("%.3f", norm_growth(c)), format("%.3f", mean(falls(c, target).data))});
 }
 
-/// One window of a list.
-std::span<const int> window(const std::vector<int>& ids, int64_t i, int64_t n_token) {
-    return std::span(ids).subspan(static_cast<size_t>(i * n_token), static_cast<size_t>(n_token));
+/// What some windows of tokens reach, in the target's units and in standard deviations on text.
+void add_reached(Table& table, const char* name, const std::vector<double>& values, double random,
+                 double optimised, double deviation) {
+    Interval range = central_95(values);
+    add_row(table, {name, format("%.3f", mean(values)), format("%.3f", range.low),
+                    format("%.3f", range.high), format("%.2f", mean(values) / deviation),
+                    format("%.3f", (mean(values) - random) / (optimised - random))});
 }
 
-int64_t index_of_max(const std::vector<double>& values) {
-    return std::ranges::max_element(values) - values.begin();
+size_t n_distinct(const std::vector<std::vector<Neighbour>>& nearest) {
+    std::set<int> ids;
+    for (const std::vector<Neighbour>& tokens : nearest) ids.insert(tokens[0].id);
+    return ids.size();
 }
 
 // --- the steps ----------------------------------------------------------------------------------
 
-void chapter(const Options& options) {
-    Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
-    Settings s = choose_settings(options, model.config);
-    auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, 1'000'000'000));
-    std::string folder = output_folder(options, info), preset = options.text("--preset", "seed");
-    const Gpt2Config& c = model.config;
-
-    // 1. Name the target.
-    Target target = parse_target(options.text("--layer", s.layer), c);
-    int64_t width = target.hook.ends_with("mlp_post") ? c.d_mlp : c.d_model;
-    int64_t dim = options.integer("--dim", std::min(s.dim, width - 1), 0, width - 1);
-    target.direction = axis(width, dim);
-    std::printf("model: %s\npreset %s; %s, dimension %ld of %ld; position embeddings %s\n",
-                describe(model).c_str(), preset.c_str(), target.text.c_str(), dim, width,
-                s.add_positions ? "added" : "left out");
-    std::printf("%ld starts of %ld vectors, %ld steps, lambda %g\n", s.n_start, s.n_token, s.n_step,
-                s.lambda);
-
-    // 2. Measure what real and random tokens do to it.
-    Tokenizer tokenizer = load_tokenizer();
-    std::vector<int> text = text_windows(tokenizer, s);
-    int64_t n_text = static_cast<int64_t>(text.size()) / s.n_token;
-    std::vector<int> chance = random_windows(n_text, s.n_token, c.d_vocab, rng_seed + 1);
-    auto measure = [&](const Gpt2& of, const Target& at, const std::vector<int>& ids) {
-        return activation_of(of, at, ids, static_cast<int64_t>(ids.size()) / s.n_token,
-                             s.add_positions);
-    };
-    std::vector<double> a_text = measure(model, target, text),
-                        a_chance = measure(model, target, chance);
-    double deviation = std::sqrt(variance(a_text));
-    std::printf("real text: mean %.4f, standard deviation %.4f over %ld windows\n", mean(a_text),
-                deviation, n_text);
-
-    // 3. Climb; and climb where nothing was learnt, along a direction that is no dimension, and
-    //    with other penalties.
-    Progress progress(5 * (s.n_step + 1));
-    Tensor start = random_starts(model, s, rng_seed);
-    Climb own = climb(model, target, start, s, s.lambda, progress);
-    Gpt2 blank = random_gpt2(c, rng_seed);
-    Climb untrained =
-        climb(blank, target, random_starts(blank, s, rng_seed), s, s.lambda, progress);
-    Target turned = target;
-    turned.direction = random_direction(width, rng_seed);
-    Climb other = climb(model, turned, start, s, s.lambda, progress);
-    Climb free = climb(model, target, start, s, 0, progress);
-    Climb heavy = climb(model, target, start, s, 10 * s.lambda, progress);
-    double blank_deviation = std::sqrt(variance(measure(blank, target, text))),
-           turned_deviation = std::sqrt(variance(measure(model, turned, text)));
-    Table way = way_table(own);
-    std::printf("\nThe climb, means over starts\n");
-    print(way);
-    std::vector<NamedClimb> climbs = {{"dimension", &own},
-                                      {"random direction", &other},
-                                      {"random weights", &untrained},
-                                      {"lambda 0", &free},
-                                      {"lambda x 10", &heavy}};
-    Table compared = climb_table(
-        climbs, {deviation, turned_deviation, blank_deviation, deviation, deviation}, s.n_start);
-    std::printf("\nBeside its controls\n");
-    print(compared);
-
-    // 4. Ask what happens to the other dimensions.
-    Fallen down = fallen(own, s.n_start, dim, s.criteria.reach);
-    std::printf("\nof the %ld dimensions on either side %.3f shrink, of all others %.3f\n",
-                s.criteria.reach, mean(down.near), mean(down.far));
-
-    // 5. Decode every vector to its nearest tokens, and random vectors as well.
-    std::vector<Decoded> decoded = decode_vectors(model.W_E, own.theta, 5),
-                         start_decoded = decode_vectors(model.W_E, start, 1);
-    int64_t n_random = s.n_chance * s.n_token;
-    auto best_of = [&](const Tensor& vectors) {
-        return best_cosines(decode_vectors(model.W_E, vectors, 1), s.n_token);
-    };
-    std::vector<double> cosine = best_cosines(decoded, s.n_token),
-                        isotropic = best_of(isotropic_vectors(n_random, c.d_model, rng_seed + 2)),
-                        matched = best_of(matched_vectors(model.W_E, n_random, rng_seed + 3));
-    std::vector<int> nearest;
-    for (const Decoded& d : decoded) nearest.push_back(d.ids[0]);
-    std::vector<int> distinct = nearest;
-    std::ranges::sort(distinct);
-    auto n_distinct = std::unique(distinct.begin(), distinct.end()) - distinct.begin();
-    std::printf(
-        "\nlargest cosine of a start's vectors with any token: %.4f, before the climb "
-        "%.4f\n",
-        mean(cosine), mean(best_cosines(start_decoded, s.n_token)));
-    std::printf("random vectors: isotropic %.4f, with the tokens' mean and covariance %.4f\n",
-                mean(isotropic), mean(matched));
-    std::printf("%ld different tokens for %zu vectors; the first start: %s\n",
-                static_cast<int64_t>(n_distinct), nearest.size(),
-                tokens_text(tokenizer, window(nearest, 0, s.n_token)).c_str());
-
-    // 6. Search among real tokens, guided by the gradient and at random, with the same budget.
-    WindowScore score = [&](std::span<const int> ids, int64_t n_window) {
-        return activation_of(model, target, ids, n_window, s.add_positions);
-    };
-    WindowGradient gradient = [&](std::span<const int> ids) {
-        Trace trace =
-            trace_blocks(model, embed_ids(model, ids, 1, s.add_positions), 1, target.hook);
-        Tensor grad_target(trace.target.shape);
-        for (int64_t i = 0; i < grad_target.rows(); ++i) grad_target.row(i)[dim] = 1;
-        return backward_to_embeddings(model, trace, grad_target);
-    };
-    int64_t best_text = index_of_max(a_text);
-    std::vector<double> found_scores, random_scores;
-    SearchResult found, random;
-    for (int64_t i = 0; i < s.n_start; ++i) {
-        Rng rng(rng_seed * 1'000'003 + static_cast<uint64_t>(i));
-        std::span<const int> from = window(chance, i % n_text, s.n_token);
-        std::vector<int> begin(from.begin(), from.end());
-        SearchResult guided = search_by_gradient(model.W_E, begin, score, gradient, s.search, rng);
-        SearchResult blind =
-            search_at_random(c.d_vocab, begin, score, guided.n_forward, s.search, rng);
-        if (i == 0 || guided.score > found.score) found = guided;
-        if (i == 0 || blind.score > random.score) random = blind;
-        found_scores.push_back(guided.score);
-        random_scores.push_back(blind.score);
+Settings choose_settings(const Options& options) {
+    Settings s = options.preset() == "seed" ? seed : course;
+    if (options.has("--quick")) {
+        s.n_start = 6;
+        s.n_step = 300;
+        s.n_noise = s.n_random = 100;
+        s.n_search = 3;
+        s.search.budget = 1500;
     }
+    s.n_start = options.integer("--starts", s.n_start, 2, 1000);
+    s.n_step = options.integer("--steps", s.n_step, 1, 1'000'000);
+    s.lambda = options.real("--lambda", s.lambda, 0);
+    std::string positions = options.text("--positions", s.add_positions ? "on" : "off");
+    if (positions != "on" && positions != "off") {
+        throw UsageError("'" + positions + "' is neither on nor off", "--positions",
+                         "use on or off");
+    }
+    s.add_positions = positions == "on";
+    return s;
+}
 
-    // 7. Put tokens back in, and see what is left.
-    std::vector<double> a_nearest = measure(model, target, nearest);
-    auto text_of = [&](std::span<const int> ids) { return tokens_text(tokenizer, ids); };
-    Table put_back = put_back_table(
-        {{"the vectors themselves", own.a_end, ""},
-         {"their nearest tokens", a_nearest,
-          text_of(window(nearest, index_of_max(a_nearest), s.n_token))},
-         {"random tokens", a_chance, text_of(window(chance, index_of_max(a_chance), s.n_token))},
-         {"a real text", a_text, text_of(window(text, best_text, s.n_token))},
-         {"found by gradient", found_scores, text_of(found.ids)},
-         {"found at random", random_scores, text_of(random.ids)}},
-        deviation);
-    std::printf("\nThe activation, and what tokens keep of it\n");
-    print(put_back);
+Target choose_target(const Options& options, const Settings& s, const Gpt2Config& config) {
+    Target target = parse_target(options.text("--layer", s.target), config);
+    int64_t preset_dim = std::min(s.dim, target.width - 1);
+    target.dim = options.integer("--dim", preset_dim, 0, target.width - 1);
+    target.n_token = options.integer("--tokens", s.n_token, 1, config.n_ctx);
+    target.at = options.has("--at") ? options.integer("--at", 0, 0, target.n_token - 1) : -1;
+    target.add_positions = s.add_positions;
+    return target;
+}
+
+std::vector<int> read_ids(const Options& options, const Tokenizer& tokenizer) {
+    if (options.has("--text")) {
+        std::string path = options.text("--text", "");
+        return tokenizer.encode(read_text(path), {.source = path});
+    }
+    std::string path = find_in_project("chapters/data/03_led.html");
+    return tokenizer.encode(read_article(read_text(path), PageForm::text, path));
+}
+
+void chapter(const Options& options) {
+    Settings s = choose_settings(options);
+    auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, 1'000'000'000));
+    std::string folder = output_folder(options, info);
+
+    // 1. Read the model and a real text, and say what is climbed.
+    Tokenizer tokenizer = load_tokenizer();
+    Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
+    Target target = choose_target(options, s, model.config);
+    std::vector<int> text = read_ids(options, tokenizer);
+    int64_t n_row = s.n_start * target.n_token;
+    TextWindows windows = best_windows(model, target, text, s.n_start);
+    double deviation = deviation_on_text(model, target, text);
+    std::printf("model: %s\npreset %s; target %s = %s, dimension %ld, ", describe(model).c_str(),
+                options.preset().c_str(), target.name.c_str(), target.tap.c_str(), target.dim);
+    std::printf(target.at < 0 ? "mean over %ld tokens\n" : "%ld tokens, at position %ld\n",
+                target.n_token, target.at);
+    std::printf("lambda %g; position embeddings %s; %ld starts, %ld steps\n", s.lambda,
+                target.add_positions ? "added" : "not added", s.n_start, s.n_step);
+    std::printf("on %zu real tokens the target has the standard deviation %.4f\n", text.size(),
+                deviation);
+
+    // 2. Draw the starts, as wide as the embedding matrix.
+    Tensor starts = isotropic_vectors(model.W_E, n_row, rng_seed);
+
+    // 3. Climb.
+    Climb own = climb(model, target, axis(target), starts, s.lambda, s);
+    Table way = way_table(own);
+    std::printf("\n");
+    print(way);
+    double optimised = mean(own.activation.back());
+    std::printf("climbed %.2f standard deviations\n",
+                (optimised - mean(own.activation.front())) / deviation);
+
+    // 4. Control: other lambdas, other directions, weights in random order, no block at all.
+    Tensor directions = random_directions(target, s.n_start, rng_seed + 1);
+    Gpt2 shuffled = shuffled_blocks(model, std::max<int64_t>(target.n_block, 1), rng_seed);
+    Target no_block = target;
+    no_block.tap = "blocks.0.resid_pre";
+    no_block.dim = std::min(target.dim, model.config.d_model - 1);
+    no_block.width = model.config.d_model;
+    Climb free, held, other, blank, bare;
+    auto along_axis = [&](double lambda) {
+        return climb(model, target, axis(target), starts, lambda, s);
+    };
+    std::function<void()> climbs[] = {
+        [&] { free = along_axis(0); }, [&] { held = along_axis(10 * s.lambda); },
+        [&] { other = climb(model, target, directions, starts, s.lambda, s); },
+        [&] { blank = climb(shuffled, target, axis(target), starts, s.lambda, s); },
+        [&] { bare = climb(model, no_block, axis(no_block), starts, s.lambda, s); }};
+    parallel_for(std::ssize(climbs), [&](int64_t i) { climbs[i](); });
+    Table arms = {
+        .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others fall"}};
+    add_arm(arms, format("lambda %g", s.lambda), own, target, orders_of_growth(own));
+    add_arm(arms, "lambda 0", free, target, orders_of_growth(free));
+    add_arm(arms, format("lambda %g", 10 * s.lambda), held, target, orders_of_growth(held));
+    add_arm(arms, "random directions", other, target, orders_of_growth(other, target, directions));
+    add_arm(arms, "random weights", blank, target, orders_of_growth(blank));
+    add_arm(arms, "no block, the input itself", bare, no_block, orders_of_growth(bare));
+    std::printf("\n");
+    print(arms);
+
+    // 5. Decode each vector to its nearest tokens; do the same for vectors drawn at random.
+    std::vector<std::vector<Neighbour>> nearest = nearest_tokens(model.W_E, own.theta, 5);
+    std::vector<int> decoded;
+    for (const std::vector<Neighbour>& tokens : nearest) decoded.push_back(tokens[0].id);
+    int64_t n_noise = s.n_noise * target.n_token;
+    Tensor noise = isotropic_vectors(model.W_E, n_noise, rng_seed + 2);
+    Tensor like_tokens = matched_vectors(model.W_E, n_noise, rng_seed + 3);
+    std::vector<double> cosines = best_cosines(model.W_E, own.theta, target.n_token),
+                        isotropic = best_cosines(model.W_E, noise, target.n_token),
+                        matched = best_cosines(model.W_E, like_tokens, target.n_token);
+    std::printf(
+        "\nfirst start, decoded: %s\n",
+        tokens_text(tokenizer, {decoded.begin(), decoded.begin() + target.n_token}).c_str());
+    std::printf("distinct nearest tokens: %zu of %ld; of the starts themselves %zu\n",
+                n_distinct(nearest), n_row, n_distinct(nearest_tokens(model.W_E, starts, 1)));
+    Table floor = {.header = {"best cosine of a window", "mean", "low", "high"}};
+    auto add_cosines = [&](const char* name, const std::vector<double>& values) {
+        Interval range = central_95(values);
+        add_row(floor, {name, format("%.4f", mean(values)), format("%.4f", range.low),
+                        format("%.4f", range.high)});
+    };
+    add_cosines("optimised", cosines);
+    add_cosines("random vectors", isotropic);
+    add_cosines("random vectors like W_E", matched);
+    print(floor);
+
+    // 6. Search for real tokens: swaps proposed by the gradient, and at random.
+    std::vector<SearchResult> guided(static_cast<size_t>(s.n_search)), blind = guided;
+    TokenObjective objective = token_objective(model, target);
+    parallel_for(2 * s.n_search, [&](int64_t i) {
+        SearchSettings settings = s.search;
+        settings.guided = i % 2 == 0;
+        uint64_t own_seed = rng_seed * 1'000'003 + static_cast<uint64_t>(i / 2);
+        (settings.guided ? guided : blind)[i / 2] =
+            search_tokens(model.W_E, objective, random_ids(model, 1, target.n_token, own_seed),
+                          settings, own_seed);
+    });
+
+    // 7. Put tokens in: the decoded ones, random ones, real text, those that were found.
+    std::vector<double> put_back = activation_of_ids(model, target, decoded, s.n_start);
+    std::vector<double> random = activation_of_ids(
+        model, target, random_ids(model, s.n_random, target.n_token, rng_seed + 4), s.n_random);
+    std::vector<double> found, found_blind;
+    for (const SearchResult& result : guided) found.push_back(result.value);
+    for (const SearchResult& result : blind) found_blind.push_back(result.value);
+    double base = mean(random);
+    Table reached = {.header = {"put in", "activation", "low", "high", "in sd", "share of gain"}};
+    auto reach = [&](const char* name, const std::vector<double>& values) {
+        add_reached(reached, name, values, base, optimised, deviation);
+    };
+    reach("optimised vectors", own.activation.back());
+    reach("their nearest tokens", put_back);
+    reach("random tokens", random);
+    reach("best windows of parts of a text", windows.parts);
+    reach("best window of the text", {windows.best});
+    reach("random search", found_blind);
+    reach("guided search", found);
+    std::printf("\n");
+    print(reached);
+    std::printf("best window of the text: %s\n", tokens_text(tokenizer, windows.ids).c_str());
 
     // 8. Answer, claim by claim.
-    auto share_kept = [&](double a) {
-        return (a - mean(a_chance)) / (mean(own.a_end) - mean(a_chance));
+    int64_t n_bootstrap = s.criteria.n_bootstrap;
+    auto over_starts = [&](const std::vector<double>& x) {
+        return mean_measure(x, n_bootstrap, rng_seed);
     };
-    std::vector<double> kept;
-    for (double a : a_nearest) kept.push_back(share_kept(a));
-    auto average = [&](const std::vector<double>& x) { return mean_measure(x, 1000, rng_seed); };
-    Findings f;
-    f.orders = average(orders(own));
-    f.orders_random = average(orders(untrained));
-    f.deviations = average(deviations(own, deviation));
-    f.deviations_random = average(deviations(untrained, blank_deviation));
-    f.near = average(down.near);
-    f.far = average(down.far);
-    f.kept = average(kept);
-    f.kept_text = exact_measure(share_kept(a_text[best_text]));
-    f.cosine = average(cosine);
-    f.cosine_chance = {mean(isotropic), central_95(isotropic)};
-    f.growth = average(growth(own, s.n_start));
-    f.growth_free = average(growth(free, s.n_start));
-    f.penalty = s.lambda;
+    Findings f = {.lambda = s.lambda};
+    f.growth = over_starts(orders_of_growth(own));
+    f.growth_directions = over_starts(orders_of_growth(other, target, directions));
+    f.growth_weights = over_starts(orders_of_growth(blank));
+    measure_neighbours(own, target, s.criteria, rng_seed, f);
+    f.kept = over_starts(kept_share(put_back, base, optimised));
+    f.kept_text = over_starts(kept_share(windows.parts, base, optimised));
+    f.cosine = over_starts(cosines);
+    f.isotropic = {mean(isotropic), central_95(isotropic)};
+    f.growth_free = measure_norms(free, starts, target.n_token, s.criteria, rng_seed);
+    f.growth_held = measure_norms(own, starts, target.n_token, s.criteria, rng_seed);
     std::vector<Claim> claims = judge(f, s.criteria);
     std::printf("\n");
     print(verdict_table(claims));
-    write_claims(folder, claims, model.source, compared);
+    write_claims(folder, claims, model.source, arms);
 
     // 9. Draw the page.
     Report report("Chapter 4: activation maximization", describe(model));
-    report.paragraph(format("Preset %s, %s, dimension %ld, %ld starts of %ld vectors, %ld steps.%s",
-                            preset.c_str(), target.text.c_str(), dim, s.n_start, s.n_token,
-                            s.n_step, options.has("--quick") ? " Quick run: fewer steps." : ""));
+    report.paragraph(
+        format("Preset %s, target %s = %s, dimension %ld, %ld starts of %ld tokens, "
+               "position embeddings %s.%s",
+               options.preset().c_str(), target.name.c_str(), target.tap.c_str(), target.dim,
+               s.n_start, target.n_token, target.add_positions ? "added" : "not added",
+               options.has("--quick") ? " Quick run: smaller counts." : ""));
     report.heading("What the document claims, and what this run says");
     report.claims(claims);
-    report.heading("What was measured");
-    draw_way(report, climbs);
-    report.table("The climb beside its controls", compared);
-    draw_values(report, own, model.W_E);
-    draw_dimensions(report, own, dim);
-    report.table("Vectors and their nearest tokens",
-                 decoded_table(tokenizer, decoded, s.n_token, std::min<int64_t>(s.n_start, 3)));
-    report.table("What tokens keep of the activation", put_back);
-    draw_search(report, found.curve, s.search.n_candidate + 3, random.curve, s.search.n_candidate);
+    report.heading("The climb");
+    draw_activations(report, {{format("lambda %g", s.lambda), &own},
+                              {"random directions", &other},
+                              {"random weights", &blank},
+                              {"no block", &bare}});
+    draw_gradients(report, own);
+    report.table("Beside other climbs", arms);
+    draw_norms(report, {{format("lambda %g", s.lambda), &own},
+                        {"lambda 0", &free},
+                        {format("lambda %g", 10 * s.lambda), &held}});
+    draw_embeddings(report, starts, own);
+    draw_others(report, own, target);
+    report.heading("Decoding");
+    add_decoding(report, tokenizer, nearest, target.n_token);
+    draw_cosines(report, cosines, isotropic, matched);
+    report.table("Best cosine with any token", floor);
+    report.heading("Real tokens");
+    report.table("What is put in, and what comes out", reached,
+                 "The share of gain is 0 for random tokens and 1 for the optimised vectors.");
+    const SearchResult& best = *std::ranges::max_element(guided, {}, &SearchResult::value);
+    report.paragraph("Best window of the text: " + tokens_text(tokenizer, windows.ids) +
+                     ". Best of the guided search: " + tokens_text(tokenizer, best.ids) + ".");
+    draw_search(report, guided, blind, windows.best, optimised);
     report.write(folder);
     announce_report(folder);
 }

@@ -1,113 +1,139 @@
-// Chapter 4's controls: vectors decoded to tokens and how close chance comes, activations of real
-// text, what a climb does to all other dimensions; and the verdicts that follow. Windows of equal
-// length stand one after the other; the activation of a window is the mean over its tokens.
+// Chapter 4's target, measures and controls: what is climbed; what the same climb does along random
+// directions and in a model of random weights; what real tokens reach; how near chance brings a
+// vector to a token. Rows of all activations are tokens, n_token to a window.
 #pragma once
 
-#include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "core/tensor.h"
-#include "model/gpt2.h"
+#include "lens/search.h"
+#include "math/matrix.h"
+#include "model/gpt2_backward.h"
 #include "show/claims.h"
 
-namespace vimach::actmax {
+namespace vimach::climbing {
 
-/// What is climbed: a direction of one activation. The names of both libraries stand in `text`.
+/// What is climbed: the activation at a tap, the mean over the positions of a window or at one.
 struct Target {
-    std::string hook;                  ///< "blocks.3.resid_post"
-    std::string text;                  ///< "hidden_states[4] = blocks.3.resid_post"
-    std::vector<Real> direction = {};  ///< of length 1
+    std::string name, tap;        ///< "hidden:4", "blocks.3.resid_post"
+    int64_t n_block = 0;          ///< blocks that must run for it
+    int64_t width = 0, dim = 0;   ///< of the tap; the coordinate that is climbed
+    int64_t n_token = 1, at = 0;  ///< of a window; the position climbed, -1: the mean of all
+    bool add_positions = false;
+
+    bool climbs(int64_t row) const { return at < 0 || row % n_token == at; }
+    Real weight() const { return at < 0 ? 1 / static_cast<Real>(n_token) : Real(1); }
 };
 
-/// hidden:N (N from 1 to n_layer - 1: what block N - 1 leaves), block:N (what block N leaves) or
-/// mlp:N (neurons after gelu); throws UsageError with the range. direction is left empty.
+/// "hidden:N" (Hugging Face's hidden_states[N]), "block:N" (the stream after block N), "mlp:N" (the
+/// neurons of block N); a number alone is hidden:N. Sets name, tap, n_block and width.
 Target parse_target(const std::string& text, const Gpt2Config& config);
 
-/// The axis of one dimension, or a random direction.
-std::vector<Real> axis(int64_t width, int64_t dim);
-std::vector<Real> random_direction(int64_t width, uint64_t seed);
+/// One activation for every window of a tap [n_row, width]: along row w of `directions` for window
+/// w, or along the only row for all.
+std::vector<double> climbed(const Target& target, ConstMatrixView tap, const Tensor& directions);
 
-/// The activation of every window, given what the hook holds, [n_window * n_token, width].
-std::vector<double> window_means(const Tensor& hooked, std::span<const Real> direction,
-                                 int64_t n_window);
+/// The gradient of the sum of those activations with respect to the tap.
+Tensor gradient_at_target(const Target& target, int64_t n_row, const Tensor& directions);
 
-/// The activation of windows of tokens.
-std::vector<double> activation_of(const Gpt2& model, const Target& target, std::span<const int> ids,
-                                  int64_t n_window, bool add_positions);
+/// The coordinate axis of the target; directions of length 1, drawn at random.
+Tensor axis(const Target& target);
+Tensor random_directions(const Target& target, int64_t n, uint64_t seed);
 
-// --- decoding -----------------------------------------------------------------------------------
-
-/// The tokens whose embeddings have the largest cosines with a vector, in descending order.
-struct Decoded {
-    std::vector<int> ids;
-    std::vector<double> cosines;
+/// One climb of several starts.
+struct Climb {
+    Tensor theta = {};          ///< the optimised vectors [n_start * n_token, d_model]
+    Tensor before, after = {};  ///< the tap at the first and the last step
+    std::vector<std::vector<double>> activation = {};          ///< of every start, at every step
+    std::vector<double> gradient_norm = {}, square_norm = {};  ///< means over starts, at every step
 };
-std::vector<Decoded> decode_vectors(const Tensor& W_E, const Tensor& vectors, int64_t n_top);
 
-/// The largest cosine of any token within every group of n_token vectors.
-std::vector<double> best_cosines(const std::vector<Decoded>& decoded, int64_t n_token);
+// --- tokens -------------------------------------------------------------------------------------
 
-/// Vectors of chance: standard normal, or normal with the mean and covariance of the rows of W_E.
-Tensor isotropic_vectors(int64_t n, int64_t width, uint64_t seed);
+/// Activations along the target's axis of n_window windows of token ids.
+std::vector<double> activation_of_ids(const Gpt2& model, const Target& target,
+                                      std::span<const int> ids, int64_t n_window);
+
+/// The same with its gradient, for a token search.
+TokenObjective token_objective(const Gpt2& model, const Target& target);
+
+/// Windows of tokens drawn from the whole vocabulary.
+std::vector<int> random_ids(const Gpt2& model, int64_t n_window, int64_t n_token, uint64_t seed);
+
+/// The best window that begins at any token of a text, and the best of each of n_part parts of it.
+struct TextWindows {
+    double best = 0;
+    std::vector<int> ids = {};       ///< of the best
+    std::vector<double> parts = {};  ///< activations
+};
+TextWindows best_windows(const Gpt2& model, const Target& target, const std::vector<int>& ids,
+                         int64_t n_part);
+
+/// Standard deviation of the target's coordinate over the tokens of a text, in windows as long as
+/// the model takes, with position embeddings, without the first token of each.
+double deviation_on_text(const Gpt2& model, const Target& target, const std::vector<int>& ids);
+
+/// The best cosine of every group of n_token vectors.
+std::vector<double> best_cosines(const Tensor& W_E, const Tensor& vectors, int64_t n_token);
+
+/// Normal vectors: of equal variance in every direction; with the mean and covariance of W_E.
+Tensor isotropic_vectors(const Tensor& W_E, int64_t n, uint64_t seed);
 Tensor matched_vectors(const Tensor& W_E, int64_t n, uint64_t seed);
 
-/// Random tokens, n_window windows of n_token.
-std::vector<int> random_windows(int64_t n_window, int64_t n_token, int64_t d_vocab, uint64_t seed);
+/// The standard deviation of all numbers of a tensor.
+double deviation_of(const Tensor& m);
 
-// --- what a climb changes -----------------------------------------------------------------------
-
-/// A climb's beginning and end, from each of several starts.
-struct Climb {
-    Tensor start = {}, theta = {};          ///< embeddings, [n_start * n_token, d_model]
-    Tensor hooked_start = {}, hooked = {};  ///< what the hook holds, [n_start * n_token, width]
-    std::vector<double> a_start = {}, a_end = {};  ///< of every start
-    /// Means over starts, before each step and at the end.
-    std::vector<double> a = {}, gradient_norm = {}, squares = {};
-};
-
-/// Share of dimensions whose size, averaged over a start's tokens, falls: of those at most `reach`
-/// from the target's, and of all others; one number a start.
-struct Fallen {
-    std::vector<double> near, far;
-};
-Fallen fallen(const Climb& climb, int64_t n_start, int64_t dim, int64_t reach);
-
-/// log10 |end| / median |start|, of every start.
-std::vector<double> orders(const Climb& climb);
-
-/// (end - start) / deviation, of every start.
-std::vector<double> deviations(const Climb& climb, double deviation);
-
-/// Squared norm of a start's embeddings at the end over that at the beginning.
-std::vector<double> growth(const Climb& climb, int64_t n_start);
+/// The first blocks of a model, the numbers of each tensor in random order: weights of the same
+/// sizes that have learnt nothing. W_E stays empty.
+Gpt2 shuffled_blocks(const Gpt2& model, int64_t n_block, uint64_t seed);
 
 // --- verdicts -----------------------------------------------------------------------------------
 
 /// Thresholds of the verdicts, chosen before any run.
 struct Criteria {
-    double orders = 2;        ///< 4a: "orders of magnitude" is a factor of 100 or more
-    double deviations = 10;   ///< 4a: further out than real tokens ever are
-    double suppressed = 0.5;  ///< 4b: most neighbours
-    int64_t reach = 5;        ///< 4b: dimensions on either side that count as neighbours
-    double kept = 0.1;        ///< 4c: tokens that keep less than a tenth say nothing of the vector
-    double low = 0.5;         ///< 4d: a vector that shares a quarter of its square with a token
-    double explode = 2;       ///< 4e: without the term twice the squared norm of the beginning
+    double orders = 2;        ///< 4a: "orders", more than one
+    double suppressed = 0.5;  ///< 4b: more values fall than rise
+    int64_t n_neighbour = 5;  ///< 4b: dimensions to either side
+    double kept = 0.1;        ///< 4c: tokens that keep a tenth of the gain do not stand for it
+    double low_cosine = 0.5;  ///< 4d: cos^2 = 1/4: a token explains a quarter of the vector
+    double exploding = 10;    ///< 4e: embeddings explode where they grow tenfold
+    int64_t n_bootstrap = 1000;
 };
+
+/// log10(|end| / median |start|) of every start of a climb. `median` is taken over activations of
+/// one direction at the start.
+std::vector<double> orders_of_growth(const Climb& climb);
+std::vector<double> orders_of_growth(const Climb& climb, const Target& target,
+                                     const Tensor& directions);
+
+/// For every start and dimension, the share of positions at which |value| fell: [n_start, width].
+Matrix falls(const Climb& climb, const Target& target);
+
+/// |theta| at the end over |theta| at the start, from the means over starts.
+double norm_growth(const Climb& climb);
+
+/// The share of the gain from random tokens to optimised vectors that tokens keep.
+std::vector<double> kept_share(const std::vector<double>& values, double random, double optimised);
 
 /// The numbers on which the verdicts rest.
 struct Findings {
-    Measure orders = {}, orders_random = {};
-    Measure deviations = {}, deviations_random = {};
-    Measure near = {}, far = {};
+    Measure growth = {}, growth_directions = {}, growth_weights = {};
+    Measure neighbours_fall = {}, others_fall = {};
     Measure kept = {}, kept_text = {};
-    Measure cosine = {}, cosine_chance = {};
-    Measure growth = {}, growth_free = {};
-    double penalty = 0;  ///< lambda of the preset
+    Measure cosine = {}, isotropic = {};
+    Measure growth_free = {}, growth_held = {};  ///< of |theta|: lambda = 0, lambda
+    double lambda = 0;
 };
+
+/// 4b: the neighbours of the target's dimension, and sets of as many others.
+void measure_neighbours(const Climb& climb, const Target& target, const Criteria& criteria,
+                        uint64_t seed, Findings& findings);
+
+/// The growth of |theta| over starts.
+Measure measure_norms(const Climb& climb, const Tensor& starts, int64_t n_token,
+                      const Criteria& criteria, uint64_t seed);
 
 /// Claims 4a to 4e.
 std::vector<Claim> judge(const Findings& findings, const Criteria& criteria);
 
-}  // namespace vimach::actmax
+}  // namespace vimach::climbing

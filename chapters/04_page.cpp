@@ -1,157 +1,213 @@
-// Chapter 4's tables and figures; see 04_page.h.
-// Histograms are drawn as lines, so that two of them can lie over each other.
+// The figures of chapter 4; see 04_page.h.
+// Histograms are lines over the middles of equal bins.
 #include "04_page.h"
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "core/ensure.h"
-#include "math/stats.h"
+#include "show/html.h"
 
-namespace vimach::actmax {
+namespace vimach::climbing {
 
 namespace {
 
-/// The share of values in each of n bins from low to high.
-Series histogram(const char* name, std::span<const Real> values, double low, double high) {
-    constexpr int64_t n = 40;
-    Series series = {name, {}, std::vector<double>(n)};
-    for (int64_t i = 0; i < n; ++i) {
-        series.x.push_back(low + (static_cast<double>(i) + 0.5) * (high - low) / n);
+constexpr int64_t n_bin = 40;
+
+/// The share of the values in each bin from low to high.
+Series histogram(const std::string& name, const std::vector<double>& values, double low,
+                 double high) {
+    std::vector<double> counts(n_bin);
+    double width = (high - low) / n_bin;
+    for (double value : values) {
+        auto bin = static_cast<int64_t>((value - low) / width);
+        counts[std::clamp<int64_t>(bin, 0, n_bin - 1)] += 1;
     }
-    for (Real value : values) {
-        auto bin = static_cast<int64_t>((value - low) / (high - low) * n);
-        series.y[std::clamp<int64_t>(bin, 0, n - 1)] += 1 / static_cast<double>(values.size());
+    Series series = {name, {}, {}};
+    for (int64_t bin = 0; bin < n_bin; ++bin) {
+        series.x.push_back(low + (static_cast<double>(bin) + 0.5) * width);
+        series.y.push_back(counts[bin] / static_cast<double>(values.size()));
     }
     return series;
 }
 
+std::vector<Series> histograms(const std::vector<double>& before,
+                               const std::vector<double>& after) {
+    double low = std::min(std::ranges::min(before), std::ranges::min(after));
+    double high = std::max(std::ranges::max(before), std::ranges::max(after));
+    if (high <= low) high = low + 1;
+    return {histogram("before", before, low, high), histogram("after", after, low, high)};
+}
+
+Series by_step(const std::string& name, const std::vector<double>& y) {
+    Series series = {name, {}, y};
+    for (size_t i = 0; i < y.size(); ++i) series.x.push_back(static_cast<double>(i));
+    return series;
+}
+
+/// Values in ascending order against the share that is no larger.
+Series sorted_values(const char* name, std::vector<double> values) {
+    std::ranges::sort(values);
+    Series series = {name, {}, {}};
+    for (size_t i = 0; i < values.size(); ++i) {
+        series.x.push_back(values[i]);
+        series.y.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(values.size()));
+    }
+    return series;
+}
+
+/// The mean of several searches, which all take the same steps.
+Series mean_search(const char* name, const std::vector<SearchResult>& searches) {
+    Series series = {name, searches[0].passes, {}};
+    for (size_t i = 0; i < searches[0].values.size(); ++i) {
+        std::vector<double> values;
+        for (const SearchResult& search : searches) values.push_back(search.values[i]);
+        series.y.push_back(mean(values));
+        series.low.push_back(std::ranges::min(values));
+        series.high.push_back(std::ranges::max(values));
+    }
+    return series;
+}
+
+/// The mean over positions of every coordinate but the target's, for all starts.
+std::vector<double> other_coordinates(const Tensor& tap, const Target& target) {
+    std::vector<double> means;
+    for (int64_t first = 0; first < tap.rows(); first += target.n_token) {
+        for (int64_t j = 0; j < tap.cols(); ++j) {
+            double total = 0;
+            for (int64_t i = 0; i < target.n_token; ++i) total += tap.row(first + i)[j];
+            if (j != target.dim) means.push_back(total / static_cast<double>(target.n_token));
+        }
+    }
+    return means;
+}
+
 }  // namespace
 
-Table way_table(const Climb& climb) {
-    Table table = {.header = {"step", "activation", "gradient norm", "norm squared"}};
-    auto last = static_cast<int64_t>(climb.a.size()) - 1;
-    for (int64_t step : std::set<int64_t>{0, last / 16, last / 8, last / 4, last / 2, last}) {
-        add_row(table,
-                {std::to_string(step), format("%.4f", climb.a[step]),
-                 format("%.4f", climb.gradient_norm[step]), format("%.2f", climb.squares[step])});
-    }
-    return table;
-}
-
-Table climb_table(const std::vector<NamedClimb>& climbs, const std::vector<double>& deviation,
-                  int64_t n_start) {
-    Table table = {.header = {"climb", "start", "end", "in deviations", "log10 growth",
-                              "norm squared grows by"}};
-    for (size_t i = 0; i < climbs.size(); ++i) {
-        const Climb& climb = *climbs[i].climb;
-        add_row(
-            table,
-            {climbs[i].name, format("%.4f", mean(climb.a_start)), format("%.4f", mean(climb.a_end)),
-             format("%.2f", mean(deviations(climb, deviation[i]))),
-             format("%.2f", mean(orders(climb))), format("%.3f", mean(growth(climb, n_start)))});
-    }
-    return table;
-}
-
-std::string tokens_text(const Tokenizer& tokenizer, std::span<const int> ids) {
-    std::string out;
-    for (int id : ids) {
-        out += (out.empty() ? "" : "|") + visible_text(tokenizer.token_bytes(id), false);
-    }
-    return out;
-}
-
-Table decoded_table(const Tokenizer& tokenizer, const std::vector<Decoded>& decoded,
-                    int64_t n_token, int64_t n_start) {
-    Table table = {.header = {"start", "position", "nearest tokens, with their cosines"}};
-    for (int64_t i = 0; i < n_start * n_token; ++i) {
-        std::string text;
-        for (size_t k = 0; k < decoded[i].ids.size(); ++k) {
-            std::string_view token = tokenizer.token_bytes(decoded[i].ids[k]);
-            text += (k ? ", " : "") + visible_text(token) + format(" %.3f", decoded[i].cosines[k]);
-        }
-        add_row(table, {std::to_string(i / n_token), std::to_string(i % n_token), text});
-    }
-    return table;
-}
-
-Table put_back_table(const std::vector<NamedActivations>& sets, double deviation) {
-    Table table = {.header = {"put in", "mean", "highest", "highest in deviations", "example"}};
-    for (const NamedActivations& set : sets) {
-        double high = std::ranges::max(set.values);
-        add_row(table, {set.name, format("%.4f", mean(set.values)), format("%.4f", high),
-                        format("%.2f", high / deviation), set.example});
-    }
-    return table;
-}
-
-void draw_way(Report& report, const std::vector<NamedClimb>& climbs) {
-    std::vector<Series> curves;
+void draw_activations(Report& report, const std::vector<NamedClimb>& climbs) {
+    std::vector<Series> series;
     for (const NamedClimb& named : climbs) {
-        Series series = {named.name, {}, named.climb->a};
-        for (size_t i = 0; i < series.y.size(); ++i) series.x.push_back(static_cast<double>(i));
-        curves.push_back(series);
+        Series curve = by_step(named.name, {});
+        for (const std::vector<double>& starts : named.climb->activation) {
+            curve.x.push_back(static_cast<double>(curve.x.size()));
+            curve.y.push_back(mean(starts));
+            if (&named != climbs.data()) continue;
+            curve.low.push_back(std::ranges::min(starts));
+            curve.high.push_back(std::ranges::max(starts));
+        }
+        series.push_back(curve);
     }
-    report.line_plot({.title = "The activation on the way up",
+    report.line_plot({.title = "The activation climbs",
                       .x_label = "step",
                       .y_label = "activation",
-                      .caption = "Means over starts."},
+                      .caption = "Means over starts; the band of the first holds all its starts."},
+                     series);
+}
+
+void draw_gradients(Report& report, const Climb& climb) {
+    Series norm[] = {by_step("|gradient|", climb.gradient_norm)};
+    report.line_plot({.title = "Length of the loss's gradient",
+                      .x_label = "step",
+                      .y_label = "length",
+                      .caption = "Adam divides by it: a step is about as long at any length."},
+                     norm);
+}
+
+void draw_norms(Report& report, const std::vector<NamedClimb>& climbs) {
+    std::vector<Series> series;
+    for (const NamedClimb& named : climbs) {
+        series.push_back(by_step(named.name, named.climb->square_norm));
+    }
+    report.line_plot({.title = "What the L2 term does to the vectors",
+                      .x_label = "step",
+                      .y_label = "|theta|^2",
+                      .caption = "Means over starts, by lambda."},
+                     series);
+}
+
+void draw_embeddings(Report& report, const Tensor& starts, const Climb& climb) {
+    std::vector<double> before(starts.data.begin(), starts.data.end()),
+        after(climb.theta.data.begin(), climb.theta.data.end());
+    report.line_plot({.title = "The numbers of the vectors",
+                      .x_label = "value",
+                      .y_label = "share",
+                      .caption = "All starts and positions, in 40 bins."},
+                     histograms(before, after));
+}
+
+void draw_others(Report& report, const Climb& climb, const Target& target) {
+    std::vector<double> before = other_coordinates(climb.before, target),
+                        after = other_coordinates(climb.after, target);
+    report.line_plot(
+        {.title = "The target against all other dimensions",
+         .x_label = "mean over positions",
+         .y_label = "share",
+         .caption = "Every other dimension of every start; the target's mean after the climb is "
+                    "the vertical line."},
+        histograms(before, after),
+        {.vertical = {{mean(climb.activation.back()), format("dimension %ld", target.dim)}}});
+}
+
+void draw_cosines(Report& report, const std::vector<double>& optimised,
+                  const std::vector<double>& isotropic, const std::vector<double>& matched) {
+    Series curves[] = {sorted_values("optimised", optimised), sorted_values("random", isotropic),
+                       sorted_values("random, like W_E", matched)};
+    report.line_plot({.title = "Best cosine with any token",
+                      .x_label = "best cosine of a window",
+                      .y_label = "share at most as high",
+                      .caption = "Random vectors: of equal variance in every direction, and with "
+                                 "the mean and covariance of the embedding matrix."},
                      curves);
 }
 
-void draw_values(Report& report, const Climb& climb, const Tensor& W_E) {
-    double high = 0;
-    for (Real value : climb.theta.data) high = std::max(high, std::abs(double{value}));
-    Series three[] = {histogram("tokens", W_E.data, -high, high),
-                      histogram("start", climb.start.data, -high, high),
-                      histogram("end", climb.theta.data, -high, high)};
-    report.line_plot({.title = "The numbers of an embedding",
-                      .x_label = "value",
-                      .y_label = "share",
-                      .caption = "Of all tokens, of the random starts, and of what the climb made "
-                                 "of them."},
-                     three);
+std::string tokens_text(const Tokenizer& tokenizer, const std::vector<int>& ids) {
+    std::string text;
+    for (int id : ids) {
+        text += (text.empty() ? "" : " | ") + visible_text(tokenizer.token_bytes(id));
+    }
+    return text;
 }
 
-void draw_dimensions(Report& report, const Climb& climb, int64_t dim) {
-    auto means = [](const Tensor& hooked) {
-        std::vector<Real> out(static_cast<size_t>(hooked.cols()));
-        for (int64_t i = 0; i < hooked.rows(); ++i) {
-            for (int64_t j = 0; j < hooked.cols(); ++j) {
-                out[j] += hooked.row(i)[j] / static_cast<Real>(hooked.rows());
-            }
+void add_decoding(Report& report, const Tokenizer& tokenizer,
+                  const std::vector<std::vector<Neighbour>>& nearest, int64_t n_token) {
+    // Show the first start in full.
+    Table first = {.header = {"position", "1", "2", "3", "4", "5"}};
+    for (int64_t i = 0; i < n_token; ++i) {
+        std::vector<std::string> cells = {format("%ld", i)};
+        for (const Neighbour& token : nearest[i]) {
+            cells.push_back(visible_text(tokenizer.token_bytes(token.id)) +
+                            format(" (%.2f)", token.cosine));
         }
-        return out;
-    };
-    std::vector<Real> before = means(climb.hooked_start), after = means(climb.hooked);
-    auto [low, high] = std::ranges::minmax(after);
-    Series two[] = {histogram("start", before, low, high), histogram("end", after, low, high)};
-    report.line_plot({.title = "The target among all dimensions",
-                      .x_label = "activation, mean over starts and tokens",
-                      .y_label = "share of dimensions"},
-                     two,
-                     {.vertical = {{double{before[dim]}, "target, start"},
-                                   {double{after[dim]}, "target, end"}}});
-}
+        add_row(first, cells);
+    }
+    report.table("The first start, decoded", first,
+                 "The five nearest tokens of each position, with their cosines.");
 
-void draw_search(Report& report, const std::vector<double>& by_gradient, int64_t forward_per_step,
-                 const std::vector<double>& at_random, int64_t forward_per_random_step) {
-    auto curve = [](const char* name, const std::vector<double>& y, int64_t each) {
-        Series series = {name, {}, y};
-        for (size_t i = 0; i < y.size(); ++i) {
-            series.x.push_back(static_cast<double>(static_cast<int64_t>(i + 1) * each));
+    // Show the nearest tokens of all.
+    Table all = {.header = {"start", "nearest tokens", "best cosine"}};
+    for (size_t begin = 0; begin < nearest.size(); begin += static_cast<size_t>(n_token)) {
+        std::vector<int> ids;
+        double best = -1;
+        for (size_t i = begin; i < begin + static_cast<size_t>(n_token); ++i) {
+            ids.push_back(nearest[i][0].id);
+            best = std::max(best, nearest[i][0].cosine);
         }
-        return series;
-    };
-    Series two[] = {curve("guided by the gradient", by_gradient, forward_per_step),
-                    curve("at random", at_random, forward_per_random_step)};
-    report.line_plot({.title = "Search among real tokens",
-                      .x_label = "windows run forward",
-                      .y_label = "best activation",
-                      .caption = "A gradient counts as three."},
-                     two);
+        add_row(all, {format("%zu", begin / static_cast<size_t>(n_token)),
+                      tokens_text(tokenizer, ids), format("%.3f", best)});
+    }
+    report.table("Every start, decoded", all);
 }
 
-}  // namespace vimach::actmax
+void draw_search(Report& report, const std::vector<SearchResult>& guided,
+                 const std::vector<SearchResult>& blind, double best_text, double optimised) {
+    Series curves[] = {mean_search("guided", guided), mean_search("random", blind)};
+    report.line_plot({.title = "Searching for real tokens",
+                      .x_label = "passes",
+                      .y_label = "activation",
+                      .caption = "Swaps proposed by the gradient or at random, each evaluated. "
+                                 "Means; bands hold all searches."},
+                     curves,
+                     {.horizontal = {{best_text, "best of the text"}, {optimised, "optimised"}}});
+}
+
+}  // namespace vimach::climbing

@@ -1,5 +1,5 @@
-// Chapter 4's page: the tables that the terminal shows as well, and the figures of the report.
-// Nothing is computed here but what a figure needs.
+// Chapter 4's page: the figures of its report. Nothing is computed here but what a figure needs.
+// Curves are means over starts; bands reach from the lowest start to the highest.
 #pragma once
 
 #include <string>
@@ -9,43 +9,40 @@
 #include "show/report.h"
 #include "text/tokenizer.h"
 
-namespace vimach::actmax {
+namespace vimach::climbing {
 
-/// One climb with its name.
+/// A climb with its name.
 struct NamedClimb {
-    const char* name;
+    std::string name;
     const Climb* climb;
 };
 
-/// Activation, gradient norm and squared norm along the way.
-Table way_table(const Climb& climb);
+/// Activation and gradient norm, step by step.
+void draw_activations(Report& report, const std::vector<NamedClimb>& climbs);
+void draw_gradients(Report& report, const Climb& climb);
 
-/// Beginning and end of several climbs, means over starts; `deviations` of each climb's target.
-Table climb_table(const std::vector<NamedClimb>& climbs, const std::vector<double>& deviations,
-                  int64_t n_start);
+/// |theta|^2, step by step.
+void draw_norms(Report& report, const std::vector<NamedClimb>& climbs);
 
-/// The tokens nearest to each vector of the first starts, with their cosines.
-Table decoded_table(const Tokenizer& tokenizer, const std::vector<Decoded>& decoded,
-                    int64_t n_token, int64_t n_start);
+/// How the numbers of the vectors are distributed before and after.
+void draw_embeddings(Report& report, const Tensor& starts, const Climb& climb);
 
-/// Activations of several sets of windows: the mean, the highest, and both in deviations.
-struct NamedActivations {
-    std::string name;
-    std::vector<double> values;
-    std::string example;  ///< the best window as text
-};
-Table put_back_table(const std::vector<NamedActivations>& sets, double deviation);
+/// The target's coordinate among all others of its tap.
+void draw_others(Report& report, const Climb& climb, const Target& target);
+
+/// Best cosines, in ascending order.
+void draw_cosines(Report& report, const std::vector<double>& optimised,
+                  const std::vector<double>& isotropic, const std::vector<double>& matched);
+
+/// The five nearest tokens of every vector of the first start; the nearest of every start.
+void add_decoding(Report& report, const Tokenizer& tokenizer,
+                  const std::vector<std::vector<Neighbour>>& nearest, int64_t n_token);
+
+/// The value of both searches against passes, beside what else was reached.
+void draw_search(Report& report, const std::vector<SearchResult>& guided,
+                 const std::vector<SearchResult>& blind, double best_text, double optimised);
 
 /// Tokens as one line of visible text.
-std::string tokens_text(const Tokenizer& tokenizer, std::span<const int> ids);
+std::string tokens_text(const Tokenizer& tokenizer, const std::vector<int>& ids);
 
-void draw_way(Report& report, const std::vector<NamedClimb>& climbs);
-
-/// Embedding values before and after, and the target among all other dimensions.
-void draw_values(Report& report, const Climb& climb, const Tensor& W_E);
-void draw_dimensions(Report& report, const Climb& climb, int64_t dim);
-
-void draw_search(Report& report, const std::vector<double>& by_gradient, int64_t forward_per_step,
-                 const std::vector<double>& at_random, int64_t forward_per_random_step);
-
-}  // namespace vimach::actmax
+}  // namespace vimach::climbing

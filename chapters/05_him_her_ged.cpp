@@ -153,10 +153,7 @@ double axis_cosine(std::span<const double> w, size_t axis) {
 // --- the steps ----------------------------------------------------------------------------------
 
 void chapter(const Options& options) {
-    std::string preset = options.text("--preset", "seed");
-    if (preset != "seed" && preset != "course") {
-        throw UsageError("there is no preset '" + preset + "'", "--preset", "use seed or course");
-    }
+    std::string preset = options.preset();
     Settings settings = preset == "seed" ? seed : course;
     if (options.has("--quick")) {
         settings.draws = {.n_swap = 200, .n_null = 20, .n_bootstrap = 200, .n_random = 100};

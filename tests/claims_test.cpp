@@ -6,7 +6,6 @@
 
 #include "chapters/01_controls.h"
 #include "chapters/02_controls.h"
-#include "chapters/04_controls.h"
 #include "chapters/05_controls.h"
 #include "show/report.h"
 #include "support.h"
@@ -223,47 +222,4 @@ TEST_CASE("chapter 2: every verdict can come out another way") {
     CHECK(now("2f data") == "not distinguishable from control");
     other.lit = {60, {50, 70}};
     CHECK(now("2g") == "not reproduced");
-}
-
-TEST_CASE("chapter 4: every verdict can come out another way") {
-    namespace four = actmax;
-    four::Findings f;
-    f.orders = {3, {2.5, 3.5}};
-    f.deviations = {100, {90, 110}};
-    f.deviations_random = {5, {4, 6}};
-    f.near = {0.8, {0.7, 0.9}};
-    f.far = {0.4, {0.3, 0.5}};
-    f.kept = {0.01, {0, 0.02}};
-    f.kept_text = {0.2, {0.2, 0.2}};
-    f.cosine = {0.1, {0.09, 0.11}};
-    f.cosine_chance = {0.16, {0.14, 0.18}};
-    f.growth = {1, {0.9, 1.1}};
-    f.growth_free = {9, {8, 10}};
-    f.penalty = 0.01;
-    for (const Claim& claim : four::judge(f, {})) {
-        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
-    }
-
-    four::Findings other = f;
-    auto now = [&](const char* id) { return verdict_of(four::judge(other, {}), id); };
-    other.orders = {1, {0.9, 1.1}};
-    CHECK(now("4a orders") == "not reproduced");
-    other.orders_random = {1, {0.9, 1.1}};
-    CHECK(now("4a orders") == "not distinguishable from control");
-    other.deviations_random = {200, {190, 210}};
-    CHECK(now("4a far") == "not reproduced");
-    other.near = {0.45, {0.4, 0.5}};
-    CHECK(now("4b") == "not distinguishable from control");
-    other.kept = {0.4, {0.35, 0.45}};
-    CHECK(now("4c") == "not reproduced");
-    other.kept = {0.15, {0.1, 0.25}};
-    CHECK(now("4c") == "not distinguishable from control");
-    other.cosine = {0.17, {0.16, 0.18}};
-    CHECK(now("4d") == "not distinguishable from control");
-    other.cosine = {0.7, {0.6, 0.8}};
-    CHECK(now("4d") == "not reproduced");
-    other.growth_free = {1.5, {1.4, 1.6}};
-    CHECK(now("4e") == "not reproduced");
-    other.penalty = 0;
-    CHECK(now("4e") == "forced (lambda = 0)");
 }

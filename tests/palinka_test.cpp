@@ -24,12 +24,6 @@ Matrix from_columns(const std::vector<std::vector<double>>& columns) {
     return m;
 }
 
-std::vector<double> column(const Matrix& m, int64_t j) {
-    std::vector<double> out;
-    for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
-    return out;
-}
-
 }  // namespace
 
 TEST_CASE("chapter 2: tokens are content, function words and marks, or pieces") {

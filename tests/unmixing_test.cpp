@@ -19,12 +19,6 @@ using namespace vimach::unmixing;
 
 namespace {
 
-std::vector<double> column(const Matrix& m, int64_t j) {
-    std::vector<double> out;
-    for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
-    return out;
-}
-
 /// Latents [n, columns] from columns.
 Matrix from_columns(const std::vector<std::vector<double>>& columns) {
     Matrix m(static_cast<int64_t>(columns[0].size()), static_cast<int64_t>(columns.size()));

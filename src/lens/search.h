@@ -1,7 +1,7 @@
-// Search for the tokens that a score likes best: greedy coordinate swaps guided by the gradient
-// (GCG: Zou et al. 2023, algorithm 1), and random swaps with the same budget. The score says of
-// windows of tokens how good they are; it is evaluated exactly for every candidate, so the gradient
-// decides only what is tried.
+// Real tokens for an activation: which token embeddings are nearest to a vector, and which tokens
+// raise an objective. The search swaps one token at a time: the gradient proposes the swaps
+// (greedy coordinate gradient, GCG: Zou et al. 2023, algorithm 1), exact evaluation decides.
+// Without the gradient it is a random search, the control at the same number of passes.
 #pragma once
 
 #include <cstdint>
@@ -9,39 +9,44 @@
 #include <span>
 #include <vector>
 
-#include "core/rng.h"
 #include "core/tensor.h"
 
 namespace vimach {
 
-/// Scores of n_window windows of equal length, one after the other.
-using WindowScore = std::function<std::vector<double>(std::span<const int> ids, int64_t n_window)>;
+struct Neighbour {
+    int id;
+    double cosine;
+};
 
-/// The gradient of one window's score with respect to its embeddings, [n_token, d_model].
-using WindowGradient = std::function<Tensor(std::span<const int> ids)>;
+/// For every row of `vectors` [n, d_model] the n_best tokens of largest cosine, best first; of
+/// equal ones the lower id first. A token or a vector of length 0 has the cosine 0.
+std::vector<std::vector<Neighbour>> nearest_tokens(const Tensor& W_E, const Tensor& vectors,
+                                                   int64_t n_best);
+
+/// What a search maximises: a number for every window of ids, and its gradient with respect to the
+/// embeddings of one window, [n_token, d_model].
+struct TokenObjective {
+    std::function<std::vector<double>(std::span<const int> ids, int64_t n_window)> values;
+    std::function<Tensor(std::span<const int> ids)> gradient;
+};
 
 struct SearchSettings {
-    int64_t n_step = 30;
-    int64_t n_candidate = 64;  ///< windows tried in a step, each with one token swapped
-    int64_t n_top = 128;       ///< tokens of each position among which candidates are drawn
+    int64_t budget = 4096;      ///< passes of one window, forward or backward
+    int64_t n_candidate = 128;  ///< swaps tried in a step
+    int64_t n_proposed = 256;   ///< tokens that the gradient proposes at a position
+    bool guided = true;         ///< off: tokens are proposed at random
 };
 
 struct SearchResult {
     std::vector<int> ids;
-    double score = 0;
-    int64_t n_forward = 0;           ///< windows run forward; a gradient counts as three
-    std::vector<double> curve = {};  ///< the best score after each step
+    double value = 0;
+    std::vector<double> passes, values;  ///< passes used and the value, before each step and at end
 };
 
-/// From the window `start`: in every step, swapping the token at position i for w would add about
-/// g_i . (W_E[w] - W_E[ids_i]) to the score; candidates are drawn from the n_top best w of each
-/// position, and the best of them is taken where it is better.
-SearchResult search_by_gradient(const Tensor& W_E, std::vector<int> start, const WindowScore& score,
-                                const WindowGradient& gradient, const SearchSettings& settings,
-                                Rng& rng);
-
-/// The same with candidates from all d_vocab tokens, until `n_forward` windows have been run.
-SearchResult search_at_random(int64_t d_vocab, std::vector<int> start, const WindowScore& score,
-                              int64_t n_forward, const SearchSettings& settings, Rng& rng);
+/// Climbs from `ids`, one window, until the next step would go beyond the budget. A step costs a
+/// pass for each candidate, and two for the gradient: up, and down again. Unlike GCG, it stays
+/// where no candidate is better.
+SearchResult search_tokens(const Tensor& W_E, const TokenObjective& objective, std::vector<int> ids,
+                           const SearchSettings& settings, uint64_t seed);
 
 }  // namespace vimach

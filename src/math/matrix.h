@@ -38,4 +38,11 @@ inline Matrix take_rows(const Matrix& m, std::span<const int64_t> which) {
     return taken;
 }
 
+/// Column j.
+inline std::vector<double> column(const Matrix& m, int64_t j) {
+    std::vector<double> out;
+    for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
+    return out;
+}
+
 }  // namespace vimach

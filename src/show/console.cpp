@@ -3,6 +3,7 @@
 #include "show/console.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -93,6 +94,12 @@ std::string Options::text(const std::string& name, const std::string& otherwise)
     return found == given_.end() ? otherwise : found->second;
 }
 
+std::string Options::preset() const {
+    std::string name = text("--preset", "seed");
+    if (name == "seed" || name == "course") return name;
+    throw UsageError("there is no preset '" + name + "'", "--preset", "use seed or course");
+}
+
 int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low,
                          int64_t high) const {
     if (!has(name)) return otherwise;
@@ -105,15 +112,15 @@ int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low
                      format("give a whole number from %ld to %ld", low, high));
 }
 
-double Options::number(const std::string& name, double otherwise, double low, double high) const {
+double Options::real(const std::string& name, double otherwise, double low) const {
     if (!has(name)) return otherwise;
     const std::string& text = given_.at(name);
     double value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     bool number = error == std::errc{} && end == text.data() + text.size();
-    if (number && value >= low && value <= high) return value;
+    if (number && std::isfinite(value) && value >= low) return value;
     throw UsageError("'" + text + (number ? "' is out of range" : "' is no number"), name,
-                     format("give a number from %g to %g", low, high));
+                     format("give a number, %g or more", low));
 }
 
 int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&)) {

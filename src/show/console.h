@@ -33,11 +33,14 @@ public:
     bool has(const std::string& name) const { return given_.contains(name); }
     std::string text(const std::string& name, const std::string& otherwise) const;
 
+    /// --preset: "seed" where it is not given; throws UsageError unless it is seed or course.
+    std::string preset() const;
+
     /// A whole number from `low` to `high`; throws UsageError otherwise.
     int64_t integer(const std::string& name, int64_t otherwise, int64_t low, int64_t high) const;
 
-    /// A number from `low` to `high`; throws UsageError otherwise.
-    double number(const std::string& name, double otherwise, double low, double high) const;
+    /// A finite number, `low` or more; throws UsageError otherwise.
+    double real(const std::string& name, double otherwise, double low) const;
 
 private:
     std::map<std::string, std::string> given_;
