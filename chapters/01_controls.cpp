@@ -168,10 +168,7 @@ std::vector<Score> score_untrained(const SaeConfig& config, const Matrix& source
     std::vector<Score> scores(static_cast<size_t>(n_draw));
     parallel_for(n_draw, [&](int64_t i) {
         Rng rng(seed * 1'000'003 + static_cast<uint64_t>(i));
-        Tensor latents = encode(random_sae(config, rng), x);
-        Matrix z(latents.rows(), latents.cols());
-        std::ranges::copy(latents.data, z.data.begin());
-        scores[i] = score_latents(z, sources);
+        scores[i] = score_latents(to_matrix(encode(random_sae(config, rng), x)), sources);
     });
     return scores;
 }

@@ -61,9 +61,7 @@ SaeConfig config_of(const Settings& s, const Arm& arm) {
 
 /// The scores of an SAE as it is.
 void examine(const Sae& sae, const Tensor& x, const Matrix& sources, Run& run) {
-    Tensor latents = encode(sae, x.matrix());
-    Matrix z(latents.rows(), latents.cols());
-    std::ranges::copy(latents.data, z.data.begin());
+    Matrix z = to_matrix(encode(sae, x.matrix()));
     run.score = score_latents(z, sources);
     run.found = Matrix(z.rows, 2);
     for (int64_t i = 0; i < z.rows; ++i) {
@@ -189,9 +187,7 @@ void chapter(const Options& options) {
 
     // 1. Make two sources and mix them.
     Matrix sources = make_sources(s.n_sample), mixed = mix(sources);
-    Tensor x({mixed.rows, mixed.cols});
-    std::ranges::transform(mixed.data, x.data.begin(),
-                           [](double v) { return static_cast<Real>(v); });
+    Tensor x = to_tensor(mixed);
     std::printf("preset %s: %ld samples, 2 -> %ld -> 2, %s, Adam %g, %ld epochs\n", preset.c_str(),
                 s.n_sample, s.n_latent, s.activation == Activation::relu ? "ReLU" : "GELU",
                 s.learning_rate, s.n_epoch);

@@ -41,7 +41,7 @@ std::vector<double> paired_overlaps(const std::vector<Examined>& a, const std::v
 
 /// SAEs that differ in one thing each.
 struct Stability {
-    std::vector<Examined> seeds, blank, nudged, richer, other_k;
+    std::vector<Examined> seeds = {}, blank = {}, nudged = {}, richer = {}, other_k = {};
 };
 
 /// How many neurons are above `lit` at every token of mlp_post [n_token, d_mlp].

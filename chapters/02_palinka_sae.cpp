@@ -138,7 +138,8 @@ Tensor activations(const Gpt2& model, const std::vector<int>& ids, int64_t n_win
     return run_blocks(model, resid, n_window, {.stop = layer + 1, .taps = {hook}}).at(hook);
 }
 
-/// The passage's rows, and below them rows of another text until there are `n_row` in all.
+/// The passage's rows, and below them rows of another text until there are `n_row` in all, or
+/// until the other text ends.
 Tensor with_more_text(const Gpt2& model, const Tokenizer& tokenizer, const Tensor& x, int64_t n_row,
                       const std::string& hook, int64_t layer) {
     std::string path = find_in_project("chapters/data/03_led.html");
@@ -148,7 +149,9 @@ Tensor with_more_text(const Gpt2& model, const Tokenizer& tokenizer, const Tenso
     ids.resize(std::min(ids.size(), static_cast<size_t>(n_window * n_ctx)));
     n_window = static_cast<int64_t>(ids.size()) / n_ctx;
     ids.resize(static_cast<size_t>(n_window * n_ctx));
-    Tensor extra = activations(model, ids, n_window, hook, layer), out({n_row, x.cols()});
+    Tensor extra = activations(model, ids, n_window, hook, layer);
+    n_extra = std::min(n_extra, extra.rows());
+    Tensor out({x.rows() + n_extra, x.cols()});
     std::ranges::copy(x.data, out.data.begin());
     std::copy_n(extra.data.begin(), n_extra * x.cols(), out.data.begin() + x.size());
     return out;
@@ -285,10 +288,10 @@ void chapter(const Options& options) {
     print(best);
 
     // 8. Ask what comes back with another seed, another k, a rate that hardly differs, more text.
-    Stability stable;
+    Stability stable = {.seeds = {own}, .blank = {start}};
     for (int64_t i = 0; i < s.n_seed; ++i) {
-        stable.seeds.push_back(look(all.seeds[i].sae, topic_only));
-        stable.blank.push_back(look(blank[i], topic_only));
+        if (i > 0) stable.seeds.push_back(look(all.seeds[i].sae, topic_only));
+        if (i > 0) stable.blank.push_back(look(blank[i], topic_only));
         stable.nudged.push_back(look(all.nudged[i].sae, topic_only));
         stable.richer.push_back(look(all.richer[i].sae, topic_only));
     }

@@ -264,10 +264,8 @@ std::vector<double> share_high(const Scores& scores, const std::vector<Tested>& 
 
 Examined examine(const Sae& sae, ConstMatrixView x, const std::vector<std::vector<int64_t>>& sets,
                  const std::vector<TokenKind>& kinds, Ratio ratio, int64_t n_best) {
-    Tensor z = encode(sae, x);
     Examined out = {.top_k = sae.config.top_k, .summary = summarise(sae, x)};
-    out.latents = Matrix(z.rows(), z.cols());
-    std::ranges::copy(z.data, out.latents.data.begin());
+    out.latents = to_matrix(encode(sae, x));
     out.scores = score_sets(out.latents, sets, ratio);
     out.tested = test_latents(out.latents, out.scores, sets[0], kinds);
     out.best_auc = best_by(out.tested, &Tested::auc, n_best);

@@ -60,9 +60,7 @@ Tensor covariance_root(const Tensor& centred_x) {
     int64_t d = centred_x.cols();
     Tensor root({d, d});
     matmul(centred_x.matrix(), centred_x.matrix(), root.matrix(), {.transpose_a = true});
-    Matrix c(d, d);
-    std::ranges::copy(root.data, c.data.begin());
-    Eigen eigen = symmetric_eigen(c);
+    Eigen eigen = symmetric_eigen(to_matrix(root));
     for (int64_t i = 0; i < d; ++i) {
         double l = std::max(eigen.values[i], 0.0) / static_cast<double>(centred_x.rows() - 1);
         for (int64_t j = 0; j < d; ++j) {

@@ -106,10 +106,7 @@ Matrix expansion(const Gpt2& model, int64_t layer, std::span<const int> ids) {
     std::string tap = format("blocks.%ld.mlp_pre", layer);
     Tensor resid = embed_ids(model, ids, 1);
     Taps taps = run_blocks(model, resid, 1, {.stop = layer + 1, .taps = {tap}});
-    const Tensor& kept = taps.at(tap);
-    Matrix out(kept.rows(), kept.cols());
-    std::ranges::copy(kept.data, out.data.begin());
-    return out;
+    return to_matrix(taps.at(tap));
 }
 
 /// The same at the pronoun of every sentence: [n_sentence, d_mlp].

@@ -4,26 +4,20 @@
 
 #ifndef VIMACH_DOUBLE
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 
 #include "core/files.h"
 #include "model/gpt2_file.h"
+#include "program.h"
 #include "support.h"
 
 using namespace vimach;
 using test::check_contains;
+using test::Outcome;
 
 namespace {
-
-struct Outcome {
-    int status;
-    std::string out, err;
-};
 
 /// Runs a shell command in a folder of its own, with the program as $A and its shortest whole run
 /// as $SMALL, on the 45 tokens of a text t.
@@ -35,20 +29,8 @@ Outcome run(const std::string& command) {
     std::string text;
     for (int line = 0; line < 9; ++line) text += "plum and pear\n";
     test::write_raw(folder.file("t"), text);
-    std::string full = "cd '" + folder.path() + "' && A='" + program +
-                       "' SMALL='--quick --starts 2 --steps 3 --text t' sh command 2>'" +
-                       folder.file("stderr") + "'";
-    FILE* pipe = ::popen(full.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    Outcome outcome = {0, "", ""};
-    char buffer[4096];
-    while (size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) {
-        outcome.out.append(buffer, count);
-    }
-    int status = ::pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.err = test::read_raw(folder.file("stderr"));
-    return outcome;
+    return test::shell_in(
+        folder, "A='" + program + "' SMALL='--quick --starts 2 --steps 3 --text t' sh command");
 }
 
 /// Whether the command fails with this status, one "error:" line with the phrase, and no file.

@@ -197,12 +197,7 @@ TEST_CASE("chapter 4: random vectors have the spread, the mean and the covarianc
         W_E.row(i)[1] = -1 + x / 2 + y;
         W_E.row(i)[2] = y / 10;
     }
-    auto as_matrix = [](const Tensor& t) {
-        Matrix m(t.rows(), t.cols());
-        std::ranges::copy(t.data, m.data.begin());
-        return m;
-    };
-    Matrix tokens = as_matrix(W_E), drawn = as_matrix(matched_vectors(W_E, 4000, 9));
+    Matrix tokens = to_matrix(W_E), drawn = to_matrix(matched_vectors(W_E, 4000, 9));
     Matrix wanted = covariance(centred(tokens)), got = covariance(centred(drawn));
     for (int64_t i = 0; i < 3; ++i) {
         CHECK(std::abs(column_means(tokens)[i] - column_means(drawn)[i]) < 0.06);

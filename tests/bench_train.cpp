@@ -1,4 +1,4 @@
-// One step of the embedded model's training: 8 windows of 256 tokens through the loss, all
+// One step of the embedded model's training: 4 windows of 256 tokens through the loss, all
 // gradients, clipping and AdamW. Peers: PyTorch, and the time that the products of a step would
 // take at the rate of the 2048 x 2048 product.
 #include "bench.h"

@@ -4,25 +4,19 @@
 
 #ifndef VIMACH_DOUBLE
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 
 #include "core/files.h"
 #include "model/gpt2_file.h"
+#include "program.h"
 #include "support.h"
 
 using namespace vimach;
+using test::Outcome;
 
 namespace {
-
-struct Outcome {
-    int status;
-    std::string out, err;
-};
 
 std::string absolute(const char* path) {
     return std::filesystem::absolute(find_in_project(path)).string();
@@ -31,23 +25,10 @@ std::string absolute(const char* path) {
 /// Runs a shell command with the chapter's program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    std::string err = folder.file("stderr");
-    std::string full = "C='" + absolute("build/00_gpt2") + "'; GED='" +
-                       absolute("build/05_him_her_ged") + "'; SAE='" +
-                       absolute("build/01_sparse_autoencoder") + "'; PAL='" +
-                       absolute("build/02_palinka_sae") + "'; cd '" + folder.path() + "' && { " +
-                       command + "; } 2>'" + err + "'";
-    FILE* pipe = ::popen(full.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    Outcome outcome = {0, "", ""};
-    char buffer[4096];
-    while (size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) {
-        outcome.out.append(buffer, count);
-    }
-    int status = ::pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.err = test::read_raw(err);
-    return outcome;
+    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; GED='" +
+                                      absolute("build/05_him_her_ged") + "'; SAE='" +
+                                      absolute("build/01_sparse_autoencoder") + "'; PAL='" +
+                                      absolute("build/02_palinka_sae") + "'; " + command + "; }");
 }
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <signal.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -17,30 +16,12 @@
 #include <utility>
 
 #include "core/files.h"
+#include "program.h"
 #include "support.h"
 
 namespace vimach::test {
 
 constexpr size_t file_size = 100'000, half = file_size / 2;
-
-struct Outcome {
-    int status;
-    std::string out, err;
-};
-
-/// Runs a shell command; the error output is not caught.
-inline Outcome shell(const std::string& command) {
-    FILE* pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    Outcome outcome = {0, "", ""};
-    char buffer[4096];
-    while (size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) {
-        outcome.out.append(buffer, count);
-    }
-    int status = ::pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return outcome;
-}
 
 /// What the server has to give: bytes without a pattern, so that none can stand in for another.
 inline std::string published() {

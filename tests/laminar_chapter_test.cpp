@@ -4,25 +4,19 @@
 
 #ifndef VIMACH_DOUBLE
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 
 #include "core/files.h"
+#include "program.h"
 #include "support.h"
 
 using namespace vimach;
 using test::check_contains;
+using test::Outcome;
 
 namespace {
-
-struct Outcome {
-    int status;
-    std::string out, err;
-};
 
 /// Runs a shell command in a folder of its own, with the program as $L and its shortest whole run
 /// as $SMALL: three layers and four windows.
@@ -30,21 +24,9 @@ Outcome run(const std::string& command) {
     test::TempFolder folder;
     std::string program = std::filesystem::absolute(find_in_project("build/03_laminar_profile"));
     test::write_raw(folder.file("command"), command + "\n");
-    std::string full =
-        "cd '" + folder.path() + "' && L='" + program +
-        "' SMALL='--quick --layers 0-1,11 --tokens 1024 --epochs 12' sh command 2>'" +
-        folder.file("stderr") + "'";
-    FILE* pipe = ::popen(full.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    Outcome outcome = {0, "", ""};
-    char buffer[4096];
-    while (size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) {
-        outcome.out.append(buffer, count);
-    }
-    int status = ::pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.err = test::read_raw(folder.file("stderr"));
-    return outcome;
+    return test::shell_in(
+        folder,
+        "L='" + program + "' SMALL='--quick --layers 0-1,11 --tokens 1024 --epochs 12' sh command");
 }
 
 void check_refused(const std::string& command, int status, const char* phrase) {

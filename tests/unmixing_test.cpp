@@ -28,12 +28,6 @@ Matrix from_columns(const std::vector<std::vector<double>>& columns) {
     return m;
 }
 
-Tensor tensor_of(const Matrix& m) {
-    Tensor t({m.rows, m.cols});
-    std::ranges::transform(m.data, t.data.begin(), [](double v) { return static_cast<Real>(v); });
-    return t;
-}
-
 /// Weaker |r|, redundancy and final MSE of 30 trainings: what PyTorch's script records.
 struct Outcomes {
     std::vector<double> weaker, redundancy, mse;
@@ -41,7 +35,7 @@ struct Outcomes {
 
 Outcomes train_thirty(double weight) {
     Matrix sources = make_sources(3000);
-    Tensor x = tensor_of(mix(sources));
+    Tensor x = to_tensor(mix(sources));
     constexpr int64_t n = 30;
     Outcomes out = {std::vector<double>(n), std::vector<double>(n), std::vector<double>(n)};
     parallel_for(n, [&](int64_t i) {
@@ -52,10 +46,7 @@ Outcomes train_thirty(double weight) {
         for (int epoch = 0; epoch < 600; ++epoch) {
             adam_step(sae, sae_forward_backward(sae, x.matrix()).grad, adam);
         }
-        Tensor latents = encode(sae, x.matrix());
-        Matrix z(latents.rows(), latents.cols());
-        std::ranges::copy(latents.data, z.data.begin());
-        Score score = score_latents(z, sources);
+        Score score = score_latents(to_matrix(encode(sae, x.matrix())), sources);
         out.weaker[i] = std::min(std::abs(score.r[sine]), std::abs(score.r[step]));
         out.redundancy[i] = score.redundancy;
         out.mse[i] = sae_forward_backward(sae, x.matrix()).losses.mse;
@@ -148,7 +139,7 @@ TEST_CASE("chapter 1: an SAE built as the identity has no error and no gap") {
     sae.W_dec.data = {1, 0, -1, 0, 0, 1, 0, -1};
     std::ranges::fill(sae.b_enc.data, Real(0));
     std::ranges::fill(sae.b_dec.data, Real(0));
-    Tensor x = tensor_of(mix(make_sources(50)));
+    Tensor x = to_tensor(mix(make_sources(50)));
     for (Real& value : x.data) value -= Real(1.23);
     CHECK(identity_gap(sae, x.matrix()) == 0);
     CHECK(summarise(sae, x.matrix()).fvu < 1e-12);

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "core/tensor.h"
+
 namespace vimach {
 
 /// A row-major matrix; its elements start at zero.
@@ -43,6 +45,20 @@ inline std::vector<double> column(const Matrix& m, int64_t j) {
     std::vector<double> out;
     for (int64_t i = 0; i < m.rows; ++i) out.push_back(m.at(i, j));
     return out;
+}
+
+/// The same numbers in double: [rows, cols] of a tensor.
+inline Matrix to_matrix(const Tensor& t) {
+    Matrix m(t.rows(), t.cols());
+    for (size_t i = 0; i < m.data.size(); ++i) m.data[i] = static_cast<double>(t.data[i]);
+    return m;
+}
+
+/// The same numbers as Real: [rows, cols].
+inline Tensor to_tensor(const Matrix& m) {
+    Tensor t({m.rows, m.cols});
+    for (size_t i = 0; i < m.data.size(); ++i) t.data[i] = static_cast<Real>(m.data[i]);
+    return t;
 }
 
 }  // namespace vimach

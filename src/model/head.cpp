@@ -16,6 +16,7 @@
 #include "core/parallel.h"
 #include "math/blas.h"
 #include "math/vector_ops.h"
+#include "model/layers.h"
 
 namespace vimach {
 
@@ -141,12 +142,8 @@ double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<c
     require_shape(W_E, {-1, x.cols}, "head: W_E");
     require_shape(grad_W_E, {W_E.rows(), x.cols}, "head: grad_W_E");
     require_shape(grad_x, x.rows, x.cols, "head: grad_x");
-    ensure(static_cast<int64_t>(targets.size()) == x.rows && x.rows > 0, "needs one target a row",
-           "head", "pass as many targets as rows, at least one");
-    for (int target : targets) {
-        ensure(target >= 0 && target < W_E.rows(), "target outside the vocabulary", "head",
-               "pass ids below d_vocab");
-    }
+    ensure(x.rows > 0, "there is no row", "head", "pass one or more");
+    check_targets(targets, x.rows, W_E.rows(), "head");
 
     // Take the rows block by block: forward, then the two gradients.
     Division cut = divide(W_E.rows());

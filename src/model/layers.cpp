@@ -334,21 +334,18 @@ void causal_attention_backward(ConstMatrixView q, ConstMatrixView k, ConstMatrix
 
 // --- cross-entropy ------------------------------------------------------------------------------
 
-namespace {
-
-void check_targets(ConstMatrixView logits, std::span<const int> targets) {
-    ensure(static_cast<int64_t>(targets.size()) == logits.rows, "needs one target a row",
-           "cross_entropy", "pass as many targets as rows of logits");
+void check_targets(std::span<const int> targets, int64_t n_row, int64_t d_vocab,
+                   const char* where) {
+    ensure(static_cast<int64_t>(targets.size()) == n_row, "needs one target a row", where,
+           "pass as many targets as rows");
     for (int target : targets) {
-        ensure(target >= 0 && target < logits.cols, "target outside the vocabulary",
-               "cross_entropy", "pass ids below d_vocab");
+        ensure(target >= 0 && target < d_vocab, "target outside the vocabulary", where,
+               "pass ids below d_vocab");
     }
 }
 
-}  // namespace
-
 std::vector<double> cross_entropy(ConstMatrixView logits, std::span<const int> targets) {
-    check_targets(logits, targets);
+    check_targets(targets, logits.rows, logits.cols, "cross_entropy");
 
     // loss = log sum_j e^logit_j - logit_target, shifted by the maximum against overflow.
     std::vector<double> losses(targets.size());

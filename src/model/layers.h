@@ -64,6 +64,9 @@ void causal_attention_backward(ConstMatrixView q, ConstMatrixView k, ConstMatrix
                                int64_t n_window, int64_t n_head, ConstMatrixView grad_z,
                                MatrixView grad_qkv);
 
+/// Throws unless there is one target for each of n_row rows, all of them ids of the vocabulary.
+void check_targets(std::span<const int> targets, int64_t n_row, int64_t d_vocab, const char* where);
+
 /// Row i: -log softmax(logits[i])[targets[i]], in nats. logits [n_token, d_vocab].
 std::vector<double> cross_entropy(ConstMatrixView logits, std::span<const int> targets);
 

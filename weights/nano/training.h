@@ -18,13 +18,13 @@ struct Settings {
     Gpt2Config config = {
         .n_layer = 12, .n_head = 4, .d_model = 128, .d_mlp = 512, .n_ctx = 256, .d_vocab = 50257};
     int64_t n_step = 0;    ///< of the whole training
-    int64_t n_window = 8;  ///< of n_ctx tokens in a step
-    double peak_rate = 1.5e-3;
+    int64_t n_window = 4;  ///< of n_ctx tokens in a step
+    double peak_rate = 3e-3;
     int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0
     double decay_share = 0.3;   ///< of the steps, the last: the rate falls to 0 along a cosine
     double weight_decay = 0.1;  ///< on matrices and embeddings; none on biases and layer norms
     double most_norm = 1;       ///< gradients of a larger norm are scaled down to it
-    /// A step sees 2,048 tokens only, so the mean of squares is kept over some 70 steps.
+    /// A step sees 1,024 tokens only, so the mean of squares is kept over some 70 steps.
     AdamSettings adam = {.beta1 = 0.9, .beta2 = 0.99};
     uint64_t seed = 1;
 };

@@ -1,0 +1,41 @@
+// Programs as a person meets them: a shell command, its exit status, and what it printed where.
+// What a test gives the command (its programs, its folder) the test puts into the command itself.
+#pragma once
+
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <string>
+
+#include "support.h"
+
+namespace vimach::test {
+
+struct Outcome {
+    int status;
+    std::string out, err;
+};
+
+/// Runs a shell command. Its error output is not caught.
+inline Outcome shell(const std::string& command) {
+    FILE* pipe = ::popen(command.c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    Outcome outcome = {0, "", ""};
+    char buffer[4096];
+    while (size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) {
+        outcome.out.append(buffer, count);
+    }
+    int status = ::pclose(pipe);
+    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return outcome;
+}
+
+/// Runs a shell command in a folder; its error output is read from the folder's file "stderr".
+inline Outcome shell_in(const TempFolder& folder, const std::string& command) {
+    Outcome outcome =
+        shell("cd '" + folder.path() + "' && " + command + " 2>'" + folder.file("stderr") + "'");
+    outcome.err = read_raw(folder.file("stderr"));
+    return outcome;
+}
+
+}  // namespace vimach::test
