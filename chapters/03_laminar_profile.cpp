@@ -361,7 +361,7 @@ void chapter(const Options& options) {
 
     // 9. Draw the page.
     Report report("Chapter 3: the laminar profile", description);
-    report.paragraph(format("Preset %s, blocks.N.%s, %ld epochs, %ld seeds.%s%s%s", preset.c_str(),
+    report.paragraph(format("Preset %s, blocks.N.%s, %ld epochs, seeds: %ld.%s%s%s", preset.c_str(),
                             s.hook, s.n_epoch, s.n_seed,
                             options.has("--quick") ? " Quick run: fewer epochs, one seed." : "",
                             scaled.empty() ? "" : " Scaled down: ", scaled.c_str()));

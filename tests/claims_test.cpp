@@ -72,6 +72,10 @@ TEST_CASE("claims: the table and the files") {
          {"it is so", "reproduced", "how much", "63", "1.2346 [1.0000, 2.0000]"}) {
         CHECK(report.page().find(part) != std::string::npos);
     }
+
+    // No figure of this model stands beside a claim about another.
+    claim.about_this_model = false;
+    CHECK(verdict_table({claim}).rows[0] == std::vector<std::string>{"1a", "-", "-", "not tested"});
 }
 
 TEST_CASE("chapter 5: every verdict can come out another way") {

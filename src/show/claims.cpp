@@ -39,11 +39,15 @@ std::string measure_text(const Measure& m) {
     return low == value && high == value ? value : value + " [" + low + ", " + high + "]";
 }
 
+std::string measure_text(const Claim& claim, const Measure& measure) {
+    return claim.about_this_model ? measure_text(measure) : "-";
+}
+
 Table verdict_table(const std::vector<Claim>& claims) {
     Table table = {.header = {"claim", "measured", "control", "verdict"}};
     for (const Claim& claim : claims) {
-        add_row(table, {claim.id, measure_text(claim.measured), measure_text(claim.control),
-                        verdict(claim)});
+        add_row(table, {claim.id, measure_text(claim, claim.measured),
+                        measure_text(claim, claim.control), verdict(claim)});
     }
     return table;
 }
@@ -53,8 +57,8 @@ void write_claims(const std::string& folder, const std::vector<Claim>& claims,
     Table table = {
         .header = {"id", "claim", "document", "measured", "control", "verdict", "model"}};
     for (const Claim& claim : claims) {
-        add_row(table, {claim.id, claim.text, claim.document, measure_text(claim.measured),
-                        measure_text(claim.control), verdict(claim), model});
+        add_row(table, {claim.id, claim.text, claim.document, measure_text(claim, claim.measured),
+                        measure_text(claim, claim.control), verdict(claim), model});
     }
     write_text(folder + "/claims.tsv", tsv(table));
     if (!controls.header.empty()) write_text(folder + "/controls.tsv", tsv(controls));

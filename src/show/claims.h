@@ -36,6 +36,9 @@ std::string verdict(const Claim& claim);
 /// "0.4672 [0.3360, 0.5928]", or the value alone where these digits do not differ.
 std::string measure_text(const Measure& measure);
 
+/// A claim's measure or control; "-" if it is about another model, whose figure this is not.
+std::string measure_text(const Claim& claim, const Measure& measure);
+
 /// The claims in short, for the terminal: claim, measured, control, verdict.
 Table verdict_table(const std::vector<Claim>& claims);
 

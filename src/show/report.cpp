@@ -230,8 +230,8 @@ void Report::claims(const std::vector<Claim>& claims) {
                 std::string("<div><dt>") + name + "</dt><dd>" + escape_text(value) + "</dd></div>";
         };
         add("document", claim.document);
-        add("measured", measure_text(claim.measured));
-        add("control", measure_text(claim.control));
+        add("measured", measure_text(claim, claim.measured));
+        add("control", measure_text(claim, claim.control));
         body_ += "</dl>\n</section>\n";
     }
 }
