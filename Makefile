@@ -101,14 +101,14 @@ weights/gpt2-shape/model.safetensors: | build/random_model
 
 STEPS    ?= 20000
 train-nano: build/train_nano  ## train the embedded model on the texts in TEXT=folder; STEPS, OUT
-	build/train_nano --text '$(TEXT)' --steps $(STEPS) --out '$(or $(OUT),out/nano)'
+	build/train_nano --text '$(TEXT)' --steps $(STEPS) --out '$(or $(OUT),weights/trained)'
 
 nano-card: build/train_nano  ## print the held-out loss of MODEL on TEXT=folder, and samples
 	build/train_nano --text '$(TEXT)' --card --model '$(or $(MODEL),weights/nano)'
 
 # --- test ---------------------------------------------------------------------------------------
 
-test: all build/verify build/float/tests/unit build/double/tests/unit  ## run every test
+test: all build/train_nano build/verify build/float/tests/unit build/double/tests/unit  ## run every test
 	@tests/run.sh $(CHAPTERS)
 
 verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output

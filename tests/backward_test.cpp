@@ -227,12 +227,14 @@ TEST_CASE("backward: gradients add up, and are the same on any number of threads
     Gpt2 model = load_gpt2("tests/fixtures/tiny_b"), one = zeros_like(model),
          two = zeros_like(model);
     std::vector<int> ids = {3, 1, 4, 1, 5, 9, 2, 6};
+    int before = thread_count();
     set_thread_count(1);
     loss_and_gradients(model, ids, 2, one);
     loss_and_gradients(model, ids, 2, one);
     set_thread_count(2);
     loss_and_gradients(model, ids, 2, two);
     loss_and_gradients(model, ids, 2, two);
+    set_thread_count(before);
     std::vector<Parameter> a = parameters(one), b = parameters(two);
     for (size_t i = 0; i < a.size(); ++i)
         CHECK_MESSAGE(a[i].tensor->data == b[i].tensor->data, a[i].name);

@@ -2,9 +2,7 @@
 // gradients, clipping and AdamW. Peers: PyTorch, and the time that the products of a step would
 // take at the rate of the 2048 x 2048 product.
 #include "bench.h"
-#include "core/ensure.h"
 #include "core/rng.h"
-#include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "weights/nano/training.h"
 
@@ -29,16 +27,10 @@ void bench_train() {
     nano::State state = nano::start(s);
     Gpt2 grad = zeros_like(state.model);
     int64_t n_token = s.n_window * s.config.n_ctx;
-    std::vector<int> ids;
+    std::vector<int> ids(static_cast<size_t>(2 * n_token));
     Rng rng(1);
-    while (static_cast<int64_t>(ids.size()) < n_token + s.n_window) {
-        ids.push_back(static_cast<int>(rng.below(s.config.d_vocab)));
-    }
-    double ours = median_seconds([&] {
-        loss_and_gradients(state.model, ids, s.n_window, grad);
-        nano::clip(grad, s.most_norm);
-        nano::update(state, grad, s);
-    });
+    for (int& id : ids) id = static_cast<int>(rng.below(s.config.d_vocab));
+    double ours = median_seconds([&] { nano::train_step(state, s, ids, grad); });
     double bound = flop_per_token(s.config) * static_cast<double>(n_token) / sgemm_rate() / 1e9;
     add_comparison("train_nano", ours, "sgemm bound", bound, "s");
     std::string script = format(" tests/bench_torch.py train %ld", s.n_window);

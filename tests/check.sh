@@ -3,7 +3,7 @@
 # clang-format, clang-tidy and cppcheck where they are installed. Exit status 1 if any complains.
 status=0
 sources=$(find src chapters tests weights -name '*.cpp')
-headers=$(find src tests -name '*.h')
+headers=$(find src chapters tests weights -name '*.h')
 
 report() {  # NAME STATUS
     if [ "$2" -eq 0 ]; then echo "ok    $1"; else echo "FAIL  $1"; status=1; fi

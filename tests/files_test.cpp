@@ -4,11 +4,9 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 
 #include "tests/support.h"
@@ -16,23 +14,6 @@
 using namespace vimach;
 using namespace vimach::test;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// Runs an action while no file may grow beyond `limit` bytes, as on a full disk.
-std::string error_with_file_limit(rlim_t limit, const std::function<void()>& action) {
-    rlimit old, small;
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &old) == 0);
-    small = {.rlim_cur = limit, .rlim_max = old.rlim_max};
-    auto* handler = std::signal(SIGXFSZ, SIG_IGN);
-    ::setrlimit(RLIMIT_FSIZE, &small);
-    std::string error = error_of(action);
-    ::setrlimit(RLIMIT_FSIZE, &old);
-    std::signal(SIGXFSZ, handler);
-    return error;
-}
-
-}  // namespace
 
 // --- reading ------------------------------------------------------------------------------------
 

@@ -5,8 +5,10 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -68,6 +70,19 @@ inline std::string error_of(const std::function<void()>& action) {
         return error.what();
     }
     return "no Error was thrown";
+}
+
+/// Runs an action while no file may grow beyond `limit` bytes, as on a full disk.
+inline std::string error_with_file_limit(rlim_t limit, const std::function<void()>& action) {
+    rlimit old, small;
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &old) == 0);
+    small = {.rlim_cur = limit, .rlim_max = old.rlim_max};
+    auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    std::string error = error_of(action);
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, handler);
+    return error;
 }
 
 /// Checks that a text holds a part.

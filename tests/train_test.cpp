@@ -1,5 +1,5 @@
-// The parts of nano's training (weights/nano): texts, schedule, optimiser, checkpoint, samples; and
-// the head of the loss (model/head) against the same sums written out.
+// The parts of nano's training (weights/nano): texts, schedule, step, checkpoint, samples. The
+// program itself: train_program_test.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,11 +8,8 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
-#include "core/rng.h"
-#include "math/matrix.h"
 #include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
-#include "model/head.h"
 #include "model/json.h"
 #include "support.h"
 #include "weights/nano/training.h"
@@ -41,12 +38,7 @@ std::vector<int> counting_text(int n) {
 double run_steps(State& state, const Settings& s, const std::vector<int>& ids, int64_t stop) {
     double loss = 0;
     Gpt2 grad = zeros_like(state.model);
-    while (state.n_done < stop) {
-        loss =
-            loss_and_gradients(state.model, step_windows(s, ids, state.n_done), s.n_window, grad);
-        clip(grad, s.most_norm);
-        update(state, grad, s);
-    }
+    while (state.n_done < stop) loss = train_step(state, s, ids, grad).loss;
     return loss;
 }
 
@@ -63,78 +55,7 @@ double gap(Gpt2& a, Gpt2& b) {
     return worst;
 }
 
-Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed, double scale) {
-    Tensor t(std::move(shape));
-    Rng rng(seed);
-    for (Real& value : t.data) value = static_cast<Real>(scale * rng.normal());
-    return t;
-}
-
 }  // namespace
-
-// --- the head of the loss -----------------------------------------------------------------------
-
-TEST_CASE("train: the head agrees with softmax and its gradient written out") {
-    // 300 rows are two blocks, 9,000 ids 36 strips in 32 shares; the last ones are not full.
-    constexpr int64_t n = 300, d = 5, d_vocab = 9000;
-    Tensor x = random_tensor({n, d}, 1, 1), W_E = random_tensor({d_vocab, d}, 2, 1);
-    Rng rng(3);
-    std::vector<int> targets;
-    for (int64_t i = 0; i < n; ++i) targets.push_back(static_cast<int>(rng.below(d_vocab)));
-    targets[7] = targets[8];
-    Tensor before = random_tensor({d_vocab, d}, 4, 1e-3), grad_W = before, grad_x({n, d});
-    double loss = head_loss_and_gradients(x.matrix(), W_E, targets, grad_x.matrix(), grad_W);
-
-    Matrix right_x(n, d), right_W(d_vocab, d);
-    double right_loss = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        std::vector<double> p(d_vocab);
-        double total = 0;
-        for (int64_t j = 0; j < d_vocab; ++j) {
-            double logit = 0;
-            for (int64_t k = 0; k < d; ++k) logit += double{x.row(i)[k]} * W_E.row(j)[k];
-            total += p[j] = std::exp(logit);
-        }
-        right_loss -= std::log(p[targets[i]] / total) / n;
-        for (int64_t j = 0; j < d_vocab; ++j) {
-            double g = (p[j] / total - (j == targets[i] ? 1 : 0)) / n;
-            for (int64_t k = 0; k < d; ++k) {
-                right_x.at(i, k) += g * W_E.row(j)[k];
-                right_W.at(j, k) += g * x.row(i)[k];
-            }
-        }
-    }
-    // Gradients of x are of the size 1 / n, those of W_E of that of `before`.
-    constexpr double tolerance = sizeof(Real) == 4 ? 2e-6 : 1e-13;
-    CHECK(std::abs(loss - right_loss) < 10 * tolerance);
-    double worst_x = 0, worst_W = 0;
-    for (int64_t i = 0; i < n * d; ++i) {
-        worst_x = std::max(worst_x, std::abs(grad_x.data[i] - right_x.data[i]));
-    }
-    for (int64_t i = 0; i < d_vocab * d; ++i) {
-        double added = double{grad_W.data[i]} - before.data[i];
-        worst_W = std::max(worst_W, std::abs(added - right_W.data[i]));
-    }
-    CHECK(worst_x < tolerance / 100);
-    CHECK(worst_W < tolerance / 100);
-}
-
-TEST_CASE("train: the head refuses what does not fit, and says where a loss is beyond float") {
-    Tensor x({2, 3}), W_E({4, 3}), grad_x({2, 3}), grad_W({4, 3});
-    auto call = [&](const std::vector<int>& targets) {
-        return head_loss_and_gradients(x.matrix(), W_E, targets, grad_x.matrix(), grad_W);
-    };
-    CHECK(call({0, 3}) == doctest::Approx(std::log(4.0)));
-    CHECK_THROWS_AS(call({0}), Error);
-    CHECK_THROWS_AS(call({0, 4}), Error);
-    CHECK_THROWS_AS(call({-1, 0}), Error);
-    std::ranges::fill(x.data, Real(1));
-    W_E.row(1)[0] = 80;
-    CHECK(call({0, 0}) == doctest::Approx(80));
-    W_E.row(1)[0] = 400;
-    CHECK(std::isinf(call({0, 1})));
-    CHECK(call({1, 1}) == doctest::Approx(0));
-}
 
 // --- text ---------------------------------------------------------------------------------------
 
@@ -155,12 +76,21 @@ TEST_CASE("train: a split holds its own works, each behind <|endoftext|>") {
     CHECK(train.ids[0] == tokenizer.end_of_text());
 
     check_contains(error_of([&] { read_split(tokenizer, folder.path(), "test"); }), "'test'");
-    write_raw(folder.file("SOURCES.tsv"), "title\tfile\nA\ta.txt\n");
-    std::string error = error_of([&] { read_split(tokenizer, folder.path(), "train"); });
-    check_contains(error, "'split'");
-    check_contains(error, "SOURCES.tsv");
-    write_raw(folder.file("SOURCES.tsv"), "split\tfile\ntrain\tgone.txt\n");
-    check_contains(error_of([&] { read_split(tokenizer, folder.path(), "train"); }), "gone.txt");
+
+    // Lines may end as on Windows, and be empty; nothing else is passed over.
+    auto read = [&](const char* table) {
+        write_raw(folder.file("SOURCES.tsv"), table);
+        return read_split(tokenizer, folder.path(), "train");
+    };
+    CHECK(read("split\tfile\r\ntrain\ta.txt\r\n\r\n").n_work == 1);
+    std::pair<const char*, const char*> wrong[] = {
+        {"title\tfile\nA\ta.txt\n", "SOURCES.tsv, line 1"},
+        {"split\tfile\ntrain\ta.txt\ntrain b.txt\n", "SOURCES.tsv, line 3"},
+        {"split\tfile\nTrain\ta.txt\n", "'Train'"},
+        {"split\tfile\ntrain\ta.txt\nvalidation\ta.txt\n", "names 'a.txt' again"},
+        {"split\tfile\nvalidation\ta.txt\n", "no work"},
+        {"split\tfile\ntrain\tgone.txt\n", "gone.txt"}};
+    for (auto [table, phrase] : wrong) check_contains(error_of([&] { read(table); }), phrase);
 }
 
 TEST_CASE("train: a pass takes every window once, the next one other windows in another order") {
@@ -168,6 +98,7 @@ TEST_CASE("train: a pass takes every window once, the next one other windows in 
     for (int i = 0; i < 200; ++i) ids[i] = i;
     int64_t n_per_pass = (200 - 1) / 6 - 1;
     std::vector<std::set<int>> starts(2);
+    std::vector<std::vector<int64_t>> orders(2);
     for (int64_t step = 0; step < 2 * n_per_pass / 3 + 1; ++step) {
         std::vector<int> windows = step_windows(tiny, ids, step);
         REQUIRE(windows.size() == 3 * 7);
@@ -175,12 +106,16 @@ TEST_CASE("train: a pass takes every window once, the next one other windows in 
         for (int64_t w = 0; w < 3; ++w) {
             for (int64_t i = 1; i < 7; ++i) CHECK(windows[w * 7 + i] == windows[w * 7] + i);
             int64_t pass = (step * 3 + w) / n_per_pass;
-            if (pass < 2) CHECK(starts[pass].insert(windows[w * 7]).second);
+            if (pass >= 2) continue;
+            CHECK(starts[pass].insert(windows[w * 7]).second);
+            orders[pass].push_back(windows[w * 7] / 6);
         }
     }
     CHECK(static_cast<int64_t>(starts[0].size()) == n_per_pass);
     CHECK(static_cast<int64_t>(starts[1].size()) == n_per_pass);
     CHECK(starts[0] != starts[1]);
+    CHECK(orders[0] != orders[1]);
+    for (const std::vector<int64_t>& order : orders) CHECK_FALSE(std::ranges::is_sorted(order));
     CHECK(step_windows(tiny, ids, 0) != step_windows(tiny, ids, 1));
     Settings other = tiny;
     other.seed = 2;
@@ -249,6 +184,18 @@ TEST_CASE("train: a model learns a text that can be learnt, and leaves no gradie
     CHECK(validation_loss(state.model, ids, 5) < 0.5);
 }
 
+TEST_CASE("train: a step whose loss is no number leaves the weights as they were") {
+    State state = start(tiny);
+    state.model.W_E.data[3] = std::numeric_limits<Real>::infinity();
+    Gpt2 before = state.model, grad = zeros_like(state.model);
+    std::string error = error_of([&] { train_step(state, tiny, counting_text(200), grad); });
+    check_contains(error, "step 1");
+    check_contains(error, "peak_rate");
+    CHECK(state.n_done == 0);
+    before.W_E.data[3] = state.model.W_E.data[3] = 0;
+    CHECK(gap(before, state.model) == 0);
+}
+
 // --- checkpoint ---------------------------------------------------------------------------------
 
 TEST_CASE("train: a training that was interrupted ends where an uninterrupted one does") {
@@ -258,9 +205,9 @@ TEST_CASE("train: a training that was interrupted ends where an uninterrupted on
     run_steps(whole, tiny, ids, 12);
     run_steps(part, tiny, ids, 5);
     part.seconds = 60;
-    save_state(part, tiny, folder.path());
+    save_state(part, tiny, "r", folder.path());
     CHECK(folder.count() == 1);
-    State resumed = load_state(tiny, folder.path());
+    State resumed = load_state(tiny, "r", folder.path());
     CHECK(resumed.n_done == 5);
     CHECK(resumed.seconds == 60);
     CHECK(gap(resumed.model, whole.model) > 1e-3);
@@ -273,7 +220,7 @@ TEST_CASE("train: a training that was interrupted ends where an uninterrupted on
     CHECK(gap(resumed.v, whole.v) <= tolerance);
 
     // Without its means the optimiser takes another way.
-    State forgetful = load_state(tiny, folder.path());
+    State forgetful = load_state(tiny, "r", folder.path());
     forgetful.m = zeros_like(forgetful.model);
     run_steps(forgetful, tiny, ids, 12);
     CHECK(gap(forgetful.model, whole.model) > 1e-4);
@@ -282,20 +229,14 @@ TEST_CASE("train: a training that was interrupted ends where an uninterrupted on
 TEST_CASE("train: a checkpoint that is cut off or of another training is refused by name") {
     TempFolder folder;
     State state = start(tiny);
-    state.n_done = 90;
-    save_state(state, tiny, folder.path());
+    save_state(state, tiny, "r", folder.path());
     std::string path = folder.file("checkpoint.safetensors"), bytes = read_raw(path);
-    auto error = [&](const Settings& s) { return error_of([&] { load_state(s, folder.path()); }); };
+    auto error = [&](const Settings& s) {
+        return error_of([&] { load_state(s, "r", folder.path()); });
+    };
+    std::string of_another = error_of([&] { load_state(tiny, "q", folder.path()); });
+    check_contains(of_another, "another training: r; this one: q");
     Settings other = tiny;
-    other.n_window = 4;
-    check_contains(error(other), "other settings");
-    other = tiny;
-    other.seed = 2;
-    check_contains(error(other), "other settings");
-    other = tiny;
-    other.n_step = 200;
-    check_contains(error(other), "--steps 100");
-    other = tiny;
     other.config.d_mlp = 12;
     check_contains(error(other), "weights.h.0.mlp.c_fc.weight");
 
@@ -307,20 +248,68 @@ TEST_CASE("train: a checkpoint that is cut off or of another training is refused
     write_raw(path, bytes.substr(0, at) + "n_gone" + bytes.substr(at + 6));
     check_contains(error(tiny), "'n_done'");
     write_raw(path, bytes);
-    CHECK(load_state(tiny, folder.path()).n_done == 90);
+    CHECK(load_state(tiny, "r", folder.path()).n_done == 0);
+    state.v.W_E.data[3] = std::numeric_limits<Real>::quiet_NaN();
+    save_state(state, tiny, "r", folder.path());
+    check_contains(error(tiny), "v.wte.weight");
+}
+
+TEST_CASE("train: the recipe tells trainings apart, but not by their length") {
+    std::vector<int> ids = counting_text(50), changed = ids;
+    std::swap(changed[3], changed[4]);
+    std::set<std::string> all = {recipe(tiny, ids), recipe(tiny, changed)};
+    auto with = [&](auto change) {
+        Settings s = tiny;
+        change(s);
+        all.insert(recipe(s, ids));
+    };
+    with([](Settings& s) { s.n_window = 4; });
+    with([](Settings& s) { s.config.n_head = 4; });
+    with([](Settings& s) { s.peak_rate = 0.02; });
+    with([](Settings& s) { s.n_warm_up = 5; });
+    with([](Settings& s) { s.decay_share = 0.2; });
+    with([](Settings& s) { s.weight_decay = 0; });
+    with([](Settings& s) { s.most_norm = 2; });
+    with([](Settings& s) { s.adam.beta2 = 0.9; });
+    with([](Settings& s) { s.seed = 2; });
+    CHECK(all.size() == 11);
+    with([](Settings& s) { s.n_step = 1000; });
+    CHECK(all.size() == 11);
+}
+
+TEST_CASE("train: the number of steps may change as long as neither decay has begun") {
+    TempFolder folder;
+    State state = start(tiny);
+    // Done, steps then, steps now, allowed.
+    constexpr struct {
+        int64_t n_done, before, now;
+        bool allowed;
+    } cases[] = {{70, 100, 200, true},  {71, 100, 200, false}, {70, 200, 100, true},
+                 {71, 200, 100, false}, {90, 100, 100, true},  {100, 100, 100, true},
+                 {101, 100, 100, false}};
+    for (auto [n_done, before, now, allowed] : cases) {
+        Settings then = tiny, here = tiny;
+        state.n_done = n_done;
+        then.n_step = before;
+        here.n_step = now;
+        save_state(state, then, "r", folder.path());
+        std::string error = error_of([&] { load_state(here, "r", folder.path()); });
+        std::string phrase = allowed ? "no Error" : "--steps " + std::to_string(before);
+        CHECK_MESSAGE(error.find(phrase) != error.npos, n_done << " " << before << " " << now);
+    }
 }
 
 TEST_CASE("train: a checkpoint that cannot be written leaves the old one") {
     TempFolder folder;
     State state = start(tiny);
-    save_state(state, tiny, folder.path());
+    save_state(state, tiny, "r", folder.path());
     std::string before = read_raw(folder.file("checkpoint.safetensors"));
-    std::filesystem::create_directory(folder.file("taken"));
-    std::filesystem::create_directory(folder.file("taken/checkpoint.safetensors"));
-    write_raw(folder.file("taken/checkpoint.safetensors/x"), "");
-    CHECK_THROWS_AS(save_state(state, tiny, folder.file("taken")), Error);
-    CHECK(std::distance(std::filesystem::directory_iterator(folder.file("taken")), {}) == 1);
+    state.n_done = 5;
+    auto save = [&] { save_state(state, tiny, "r", folder.path()); };
+    check_contains(error_with_file_limit(1000, save), "checkpoint.safetensors");
+    CHECK(folder.count() == 1);
     CHECK(read_raw(folder.file("checkpoint.safetensors")) == before);
+    CHECK(load_state(tiny, "r", folder.path()).n_done == 0);
 }
 
 // --- what the model can do ----------------------------------------------------------------------

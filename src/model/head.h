@@ -1,5 +1,5 @@
 // The head of GPT-2 in training: logits = x W_E^T, their mean cross-entropy, and the gradients, in
-// one go. Logits of all rows would not fit into memory, and to walk over them again and again
+// one go. Logits of all rows would not fit into the cache, and to walk over them again and again
 // (largest, exponentials, sum, division) would take as long as the products themselves. So a strip
 // of the vocabulary is made and used while it is in the cache, and what is left for later are
 // powers of e that nobody divides by their sum: that factor goes to the small matrices.

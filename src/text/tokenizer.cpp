@@ -209,7 +209,7 @@ std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& o
     if (bad != text.npos) {
         fail("the text is not UTF-8",
              options.source + format("%s %zu", options.source.empty() ? "byte" : ", byte", bad),
-             "convert it with iconv, or take any bytes as they are with --bytes");
+             "convert it with iconv; chapter 0 takes any bytes as they are with --bytes");
     }
 
     // Cut the text at the special token if it was asked for.

@@ -2,7 +2,7 @@
 // and backward pass. Every few minutes it leaves a checkpoint in OUT from which the next run goes
 // on, so that a kill at any moment loses minutes; beside it loss.csv and loss.svg, and at the end
 // model.safetensors (float16). The second form measures a model and lets it speak.
-// Run: make train-nano TEXT=FOLDER          (STEPS=20000 in all, OUT=out/nano)
+// Run: make train-nano TEXT=FOLDER          (STEPS=20000 in all, OUT=weights/trained)
 //      make nano-card TEXT=FOLDER           (MODEL=weights/nano)
 #include <chrono>
 #include <cmath>
@@ -14,7 +14,6 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
-#include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "show/console.h"
 #include "show/report.h"
@@ -112,6 +111,7 @@ void print_validation(const Gpt2& model, const Split& held_out) {
     std::printf("validation loss %.4f nats a token, %.4f bits a byte\n", loss,
                 loss / std::log(2.0) * static_cast<double>(held_out.ids.size()) /
                     static_cast<double>(held_out.n_byte));
+    std::fflush(stdout);
 }
 
 void train(const Settings& s, const std::string& text, const std::string& out) {
@@ -119,25 +119,30 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
     Tokenizer tokenizer = load_tokenizer();
     Split training = read_split(tokenizer, text, "train");
     Split held_out = read_split(tokenizer, text, "validation");
+    std::string recipe = nano::recipe(s, training.ids);
     bool resumed = std::filesystem::exists(out + "/checkpoint.safetensors");
-    State state = resumed ? load_state(s, out) : start(s);
+    State state = resumed ? load_state(s, recipe, out) : start(s);
     Table curve = read_curve(out + "/loss.csv", state.n_done);
     std::printf("%ld works, %zu tokens; held out %ld works, %zu tokens; step %ld of %ld\n",
                 training.n_work, training.ids.size(), held_out.n_work, held_out.ids.size(),
                 state.n_done, s.n_step);
     std::fflush(stdout);
 
+    // Begin with what can fail, not after minutes: the held-out text, the folder.
+    if (!resumed) {
+        std::printf("untrained: ");
+        print_validation(state.model, held_out);
+        save_state(state, s, recipe, out);
+    }
+
     // Step by step: loss and gradients, clipping, AdamW.
     Recent recent;
     Gpt2 grad = zeros_like(state.model);
     double begin = now() - state.seconds, saved = now();
     while (state.n_done < s.n_step) {
-        recent.losses.push_back(loss_and_gradients(
-            state.model, step_windows(s, training.ids, state.n_done), s.n_window, grad));
-        ensure(std::isfinite(recent.losses.back()), "the loss is no number", "training",
-               "lower the learning rate, and go on from the checkpoint");
-        recent.norms.push_back(clip(grad, s.most_norm));
-        update(state, grad, s);
+        Step step = train_step(state, s, training.ids, grad);
+        recent.losses.push_back(step.loss);
+        recent.norms.push_back(step.norm);
         state.seconds = now() - begin;
 
         // Report, and leave a checkpoint.
@@ -145,7 +150,7 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
         if (state.n_done % report_every == 0 || last) report(s, state, held_out, recent, curve);
         if (now() - saved > save_every || last) {
             write_curve(curve, out);
-            save_state(state, s, out);
+            save_state(state, s, recipe, out);
             saved = now();
         }
     }
@@ -187,12 +192,20 @@ void run(const Options& options) {
     keep_memory();
     std::string text = options.text("--text", "");
     if (text.empty()) throw UsageError("there is no text", "--text", "pass --text FOLDER");
-    if (options.has("--card")) return print_card(text, options.text("--model", "weights/nano"));
+    bool card = options.has("--card");
+    for (const char* name : {"--steps", "--seed", "--out", "--quick"}) {
+        if (card && options.has(name))
+            throw UsageError("does not train", "--card", format("leave out %s", name));
+    }
+    if (card) return print_card(text, options.text("--model", "weights/nano"));
+    if (options.has("--model")) {
+        throw UsageError("a training begins with random weights", "--model", "pass it with --card");
+    }
     Settings settings = {
         .n_step = options.integer("--steps", options.has("--quick") ? 100 : 20'000, 1, 100'000'000),
         .seed = static_cast<uint64_t>(
             options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
-    train(settings, text, options.text("--out", "out/nano"));
+    train(settings, text, options.text("--out", "weights/trained"));
 }
 
 }  // namespace

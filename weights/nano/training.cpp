@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <numbers>
+#include <set>
 
 #include "core/ensure.h"
 #include "core/files.h"
@@ -15,6 +16,7 @@
 #include "core/rng.h"
 #include "math/stats.h"
 #include "math/vector_ops.h"
+#include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
 #include "model/safetensors.h"
@@ -47,22 +49,42 @@ size_t column_of(const std::vector<std::string>& header, const char* name,
     return static_cast<size_t>(at - header.begin());
 }
 
+/// The files of a split that a table of works names.
+std::vector<std::string> files_of(const std::string& path, const std::string& split) {
+    std::string table = read_text(path);
+    std::erase(table, '\r');
+    std::vector<std::string> lines = cut(table, '\n'), header = cut(lines[0], '\t'), files;
+    size_t split_column = column_of(header, "split", path),
+           file_column = column_of(header, "file", path);
+    std::set<std::string> seen;
+    for (size_t i = 1; i < lines.size(); ++i) {
+        if (lines[i].empty()) continue;
+        std::string where = format("%s, line %zu", path.c_str(), i + 1);
+        std::vector<std::string> cells = cut(lines[i], '\t');
+        if (cells.size() != header.size()) {
+            fail(format("%zu cells under %zu columns", cells.size(), header.size()), where,
+                 "separate them with tabs");
+        }
+        if (cells[split_column] != "train" && cells[split_column] != "validation") {
+            fail("there is no split '" + cells[split_column] + "'", where,
+                 "use train or validation");
+        }
+        if (!seen.insert(cells[file_column]).second) {
+            fail("names '" + cells[file_column] + "' again", where,
+                 "give every work once: what is trained on cannot be held out");
+        }
+        if (cells[split_column] == split) files.push_back(cells[file_column]);
+    }
+    if (files.empty()) fail("no work belongs to '" + split + "'", path, "give one or more");
+    return files;
+}
+
 }  // namespace
 
 Split read_split(const Tokenizer& tokenizer, const std::string& folder, const std::string& split) {
-    std::string path = folder + "/SOURCES.tsv";
-    std::vector<std::string> lines = cut(read_text(path), '\n'), header = cut(lines[0], '\t');
-    size_t split_column = column_of(header, "split", path),
-           file_column = column_of(header, "file", path);
-
     // Find the works, then cut them into tokens side by side.
-    std::vector<std::string> files;
-    for (size_t i = 1; i < lines.size(); ++i) {
-        std::vector<std::string> cells = cut(lines[i], '\t');
-        if (cells.size() <= std::max(split_column, file_column)) continue;
-        if (cells[split_column] == split) files.push_back(folder + "/" + cells[file_column]);
-    }
-    if (files.empty()) fail("no work belongs to '" + split + "'", path, "give one or more");
+    std::vector<std::string> files = files_of(folder + "/SOURCES.tsv", split);
+    for (std::string& file : files) file = folder + "/" + file;
     std::vector<std::vector<int>> works(files.size());
     std::vector<int64_t> sizes(files.size());
     parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
@@ -159,6 +181,20 @@ void update(State& state, Gpt2& grad, const Settings& s) {
     }
 }
 
+Step train_step(State& state, const Settings& s, std::span<const int> ids, Gpt2& grad) {
+    Step step = {};
+    step.loss =
+        loss_and_gradients(state.model, step_windows(s, ids, state.n_done), s.n_window, grad);
+    step.norm = clip(grad, s.most_norm);
+    if (!std::isfinite(step.loss) || !std::isfinite(step.norm)) {
+        fail(format("the loss is %g, the norm of its gradient %g", step.loss, step.norm),
+             format("step %ld", state.n_done + 1),
+             "lower peak_rate in weights/nano/training.h and begin again");
+    }
+    update(state, grad, s);
+    return step;
+}
+
 // --- checkpoint ---------------------------------------------------------------------------------
 
 namespace {
@@ -184,7 +220,19 @@ std::vector<Parameter> all_tensors(State& state) {
 
 }  // namespace
 
-void save_state(const State& state, const Settings& settings, const std::string& folder) {
+std::string recipe(const Settings& s, std::span<const int> ids) {
+    uint64_t hash = 0xcbf29ce484222325;  // of the tokens: FNV-1a
+    for (int id : ids) hash = (hash ^ static_cast<uint64_t>(id)) * 0x100000001b3;
+    return format(
+        "%ld windows of %ld, %ld heads, rate %g after %ld steps, decay in %g, AdamW %g %g %g, "
+        "weight decay %g, norm %g, seed %lu, %zu tokens %016lx",
+        s.n_window, s.config.n_ctx, s.config.n_head, s.peak_rate, s.n_warm_up, s.decay_share,
+        s.adam.beta1, s.adam.beta2, s.adam.epsilon, s.weight_decay, s.most_norm, s.seed, ids.size(),
+        hash);
+}
+
+void save_state(const State& state, const Settings& settings, const std::string& recipe,
+                const std::string& folder) {
     // The list is only read here; it is shared with code that writes through it.
     std::vector<NamedTensor> tensors;
     for (const Parameter& p : all_tensors(const_cast<State&>(state))) {
@@ -194,13 +242,23 @@ void save_state(const State& state, const Settings& settings, const std::string&
                       {{"n_done", std::to_string(state.n_done)},
                        {"seconds", format("%.0f", state.seconds)},
                        {"n_step", std::to_string(settings.n_step)},
-                       {"n_window", std::to_string(settings.n_window)},
-                       {"seed", std::to_string(settings.seed)}});
+                       {"recipe", recipe}});
 }
 
 namespace {
 
-constexpr const char* begin_again = "begin again in an empty folder";
+constexpr const char* begin_again = "begin again in another folder";
+
+/// Refuses a number of steps that an uninterrupted training would not have passed through here.
+void check_n_step(int64_t n_done, int64_t before, const Settings& now, const std::string& path) {
+    double plateau = (1 - now.decay_share) * static_cast<double>(std::min(before, now.n_step));
+    bool reachable =
+        before == now.n_step ? n_done <= before : static_cast<double>(n_done) <= plateau;
+    if (reachable) return;
+    fail(format("step %ld of %ld cannot become step %ld of %ld: the rate falls in the last %g %%",
+                n_done, before, n_done, now.n_step, 100 * now.decay_share),
+         path, format("pass --steps %ld, or another --out", before));
+}
 
 /// A whole number of the metadata.
 int64_t number(const SafetensorsReader& file, const char* name) {
@@ -216,22 +274,19 @@ int64_t number(const SafetensorsReader& file, const char* name) {
 
 }  // namespace
 
-State load_state(const Settings& settings, const std::string& folder) {
-    // The settings must be those of the training that left the file.
+State load_state(const Settings& settings, const std::string& recipe, const std::string& folder) {
+    // Settings and tokens must be those of the training that left the file.
     SafetensorsReader file(checkpoint_path(folder));
     State state = start(settings);
     state.n_done = number(file, "n_done");
     state.seconds = static_cast<double>(number(file, "seconds"));
-    int64_t n_step = number(file, "n_step");
-    if (number(file, "n_window") != settings.n_window ||
-        number(file, "seed") != static_cast<int64_t>(settings.seed)) {
-        fail("is of a training with other settings", file.path(), begin_again);
+    auto left = file.header().metadata.find("recipe");
+    if (left == file.header().metadata.end() || left->second != recipe) {
+        std::string other = left == file.header().metadata.end() ? "nothing" : left->second;
+        fail("is of another training: " + other + "; this one: " + recipe, file.path(),
+             begin_again);
     }
-    double last_plateau = (1 - settings.decay_share) * static_cast<double>(n_step);
-    if (n_step != settings.n_step && static_cast<double>(state.n_done) > last_plateau) {
-        fail(format("is in the decay of a training of %ld steps", n_step), file.path(),
-             format("pass --steps %ld", n_step));
-    }
+    check_n_step(state.n_done, number(file, "n_step"), settings, file.path());
 
     for (const Parameter& p : all_tensors(state)) {
         const TensorEntry* entry = file.find(p.name);
@@ -240,6 +295,9 @@ State load_state(const Settings& settings, const std::string& folder) {
                  begin_again);
         }
         *p.tensor = file.read(*entry);
+        if (!std::ranges::all_of(p.tensor->data, [](Real v) { return std::isfinite(v); })) {
+            fail("tensor '" + p.name + "' has a value that is no number", file.path(), begin_again);
+        }
     }
     return state;
 }

@@ -1,6 +1,6 @@
 // The parts of nano's training that can be tested by themselves: the texts as windows of tokens,
-// the learning rate of a step, the optimiser over all parameters, the checkpoint. One step: mean
-// cross-entropy and its gradients (model/gpt2_backward), clipping, AdamW (math/adam).
+// the learning rate of a step, the step itself, the checkpoint. One step: mean cross-entropy and
+// its gradients (model/gpt2_backward), clipping, AdamW (math/adam).
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct Settings {
 };
 
 /// The tokens of all works of a split ("train" or "validation") in the order of FOLDER/SOURCES.tsv,
-/// "<|endoftext|>" before each. That table has the columns `split` and `file`.
+/// "<|endoftext|>" before each. That table has the columns `split` and `file`, and names no file
+/// twice.
 struct Split {
     std::vector<int> ids = {};
     int64_t n_byte = 0, n_work = 0;
@@ -52,7 +53,7 @@ double clip(Gpt2& grad, double most);
 /// takes a twentieth of the step.
 void keep_memory();
 
-/// A model in training: everything that the next step depends on, beside the settings.
+/// A model in training: what the next step depends on, beside the settings and the tokens.
 struct State {
     int64_t n_done = 0;  ///< steps
     double seconds = 0;  ///< that they took, over all runs; no number depends on it
@@ -63,9 +64,24 @@ State start(const Settings& settings);
 /// One step of AdamW on every parameter; leaves `grad` all zero for the next.
 void update(State& state, Gpt2& grad, const Settings& settings);
 
-/// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one.
-void save_state(const State& state, const Settings& settings, const std::string& folder);
-State load_state(const Settings& settings, const std::string& folder);
+/// Mean loss in nats of a step, before it, and the norm of its gradient before clipping.
+struct Step {
+    double loss, norm;
+};
+
+/// One whole step on its windows of the tokens. `grad` is all zero before and after. Throws, with
+/// the weights as they were, where the loss or the norm is no number.
+Step train_step(State& state, const Settings& settings, std::span<const int> ids, Gpt2& grad);
+
+/// What the numbers of a training follow from: settings, seed and tokens. Without n_step, which
+/// may still change before the decay.
+std::string recipe(const Settings& settings, std::span<const int> ids);
+
+/// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one. A
+/// file of another recipe is refused, and one from which n_step can no longer be reached.
+void save_state(const State& state, const Settings& settings, const std::string& recipe,
+                const std::string& folder);
+State load_state(const Settings& settings, const std::string& recipe, const std::string& folder);
 
 /// Mean loss in nats over `n_window` windows of n_ctx targets at equal distances: window i begins
 /// at i * floor((n_id - n_ctx - 1) / n_window).

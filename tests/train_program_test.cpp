@@ -1,0 +1,90 @@
+// The program that trains the embedded model (weights/nano/train.cpp), as a person meets it: a
+// step from random weights, going on, and what it refuses. Skipped by the double build, which has
+// no program of its own.
+#include <doctest/doctest.h>
+
+#ifndef VIMACH_DOUBLE
+
+#include <filesystem>
+#include <string>
+
+#include "core/files.h"
+#include "program.h"
+#include "support.h"
+
+using namespace vimach;
+using test::check_contains;
+using test::Outcome;
+
+namespace {
+
+/// Two works, of 1,800 tokens to train on and of 600 held out.
+void write_texts(const test::TempFolder& folder) {
+    std::string train, held_out;
+    for (int i = 0; i < 300; ++i) train += "plums and pears are fruit\n";
+    for (int i = 0; i < 100; ++i) held_out += "pears and plums are fruit\n";
+    test::write_raw(folder.file("a.txt"), train);
+    test::write_raw(folder.file("b.txt"), held_out);
+    test::write_raw(folder.file("SOURCES.tsv"), "split\tfile\ntrain\ta.txt\nvalidation\tb.txt\n");
+}
+
+Outcome run(const test::TempFolder& folder, const std::string& options) {
+    std::string program = std::filesystem::absolute(find_in_project("build/train_nano"));
+    return test::shell_in(folder, "'" + program + "' " + options);
+}
+
+}  // namespace
+
+TEST_CASE("train_nano: one step, then nothing more to do; other texts are refused") {
+    test::TempFolder folder;
+    write_texts(folder);
+    Outcome first = run(folder, "--text . --steps 1 --out run");
+    CHECK(first.status == 0);
+    check_contains(first.out, "untrained: validation loss 10.8");
+    check_contains(first.out, "step 1, loss 10.7");
+    for (const char* name : {"model.safetensors", "checkpoint.safetensors", "loss.svg"}) {
+        CHECK_MESSAGE(std::filesystem::exists(folder.file(std::string("run/") + name)), name);
+    }
+    std::string curve = test::read_raw(folder.file("run/loss.csv"));
+    check_contains(curve, "step,tokens,seconds,train_loss,validation_loss");
+    check_contains(curve, "\n1,1024,");
+
+    // The same command again finds nothing to do; more steps go on where the rate did not fall.
+    Outcome again = run(folder, "--text . --steps 1 --out run");
+    CHECK(again.status == 0);
+    check_contains(again.out, "step 1 of 1");
+    CHECK(again.out.substr(again.out.rfind("validation")) ==
+          first.out.substr(first.out.rfind("validation")));
+    Outcome longer = run(folder, "--text . --steps 9 --out run");
+    CHECK(longer.status == 1);
+    check_contains(longer.err, "--steps 1");
+    test::write_raw(folder.file("a.txt"), test::read_raw(folder.file("a.txt")) + "and apples");
+    Outcome other = run(folder, "--text . --steps 1 --out run");
+    CHECK(other.status == 1);
+    check_contains(other.err, "another training");
+    CHECK(test::read_raw(folder.file("run/loss.csv")) == curve);
+}
+
+TEST_CASE("train_nano: what cannot be trained is refused before the first step") {
+    test::TempFolder folder;
+    write_texts(folder);
+    test::write_raw(folder.file("file"), "");
+    std::pair<const char*, const char*> wrong[] = {{"", "--text"},
+                                                   {"--text gone", "gone/SOURCES.tsv"},
+                                                   {"--text . --model weights/nano", "--card"},
+                                                   {"--text . --card --steps 3", "--steps"},
+                                                   {"--text . --steps 1 --out file/run", "file"}};
+    for (auto [options, phrase] : wrong) {
+        Outcome outcome = run(folder, options);
+        CHECK_MESSAGE(outcome.status != 0, options);
+        check_contains(outcome.err, phrase);
+        CHECK(outcome.err.starts_with("error: "));
+    }
+    test::write_raw(folder.file("b.txt"), "too short");
+    Outcome brief = run(folder, "--text . --steps 1 --out run");
+    CHECK(brief.status == 1);
+    check_contains(brief.err, "held-out");
+    CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
+#endif
