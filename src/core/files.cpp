@@ -111,15 +111,17 @@ void OutputFile::write(const void* bytes, int64_t count) {
 }
 
 void OutputFile::commit() {
-    bool closed = ::close(descriptor_) == 0;
+    // What is renamed must be on the disk, or a loss of power would leave an empty file.
+    bool safe = ::fsync(descriptor_) == 0;
+    safe = ::close(descriptor_) == 0 && safe;
     descriptor_ = -1;
-    if (closed && ::rename(temporary_.c_str(), path_.c_str()) == 0) return;
+    if (safe && ::rename(temporary_.c_str(), path_.c_str()) == 0) return;
 
     // Leave no temporary file behind.
     int reason = errno;
     ::unlink(temporary_.c_str());
     errno = reason;
-    if (!closed) fail_system("write", path_, "check the disk");
+    if (!safe) fail_system("write", path_, "check the disk");
     fail_system("rename the finished file to", path_, "move what stands in its place");
 }
 
