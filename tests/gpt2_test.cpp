@@ -199,6 +199,10 @@ TEST_CASE("forward: what cannot be run is refused by name") {
                   [&] { run_blocks(model, resid, 1, {.taps = {"blocks.2.mlp_pre"}}); });
     check_refused("there is no activation 'blocks.1.mlp'",
                   [&] { run_blocks(model, resid, 1, {.taps = {"blocks.1.mlp"}}); });
+    for (const char* tap : {"blocks.01.mlp_pre", "blocks.-1.mlp_pre", "blocks.1mlp_pre", "blocks.",
+                            "block.1.mlp_pre", "blocks.1.", ""}) {
+        check_refused("use blocks.N.NAME", [&] { run_blocks(model, resid, 1, {.taps = {tap}}); });
+    }
     check_refused("cannot run blocks 2 to 1",
                   [&] { run_blocks(model, resid, 1, {.first = 2, .stop = 1}); });
     check_refused("cannot run blocks 0 to 3", [&] { run_blocks(model, resid, 1, {.stop = 3}); });

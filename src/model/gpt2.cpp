@@ -47,16 +47,8 @@ MatrixView same_place(MatrixView m, MatrixView tile, int64_t row, int64_t col) {
 
 /// Refuses names that no block in first ... stop - 1 has.
 void check_tap(const std::string& tap, int64_t first, int64_t stop) {
-    constexpr std::string_view prefix = "blocks.";
-    std::string_view rest = tap;
-    int64_t layer = -1;
-    if (rest.starts_with(prefix)) {
-        rest.remove_prefix(prefix.size());
-        auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
-        rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-        if (rest.starts_with('.')) rest.remove_prefix(1);
-    }
-    bool known = std::find(std::begin(names), std::end(names), rest) != std::end(names);
+    auto [layer, name] = cut_tap(tap);
+    bool known = std::find(std::begin(names), std::end(names), name) != std::end(names);
     if (known && layer >= first && layer < stop) return;
 
     std::string list;
@@ -170,6 +162,16 @@ void run_mlp(const Gpt2Block& block, Tensor& resid, Scratch& s, const BlockTaps&
 }  // namespace
 
 std::span<const char* const> tap_names() { return names; }
+
+TapParts cut_tap(const std::string& tap) {
+    constexpr std::string_view prefix = "blocks.";
+    if (!tap.starts_with(prefix)) return {};
+    int64_t layer = -1;
+    auto [end, error] = std::from_chars(tap.data() + prefix.size(), tap.data() + tap.size(), layer);
+    if (error != std::errc{} || *end != '.') return {};
+    std::string name = end + 1;
+    return tap == format("blocks.%ld.", layer) + name ? TapParts{layer, name} : TapParts{};
+}
 
 int64_t Gpt2Config::n_parameter() const {
     int64_t block = 4 * d_model + d_model * 4 * d_model + 4 * d_model +  // norms, attention

@@ -65,6 +65,13 @@ struct RunOptions {
     std::vector<std::string> taps = {};
 };
 
+/// The parts of "blocks.N.NAME"; layer -1 and no name where it is written in any other way.
+struct TapParts {
+    int64_t layer = -1;
+    std::string name = {};
+};
+TapParts cut_tap(const std::string& tap);
+
 /// Activations by the names asked for.
 using Taps = std::map<std::string, Tensor>;
 

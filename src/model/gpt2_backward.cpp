@@ -5,7 +5,6 @@
 #include "model/gpt2_backward.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/ensure.h"
 #include "model/head.h"
@@ -118,15 +117,9 @@ std::vector<std::string> taps_to_keep(int64_t stop) {
 
 Trace trace_blocks(const Gpt2& model, const Tensor& embeddings, int64_t n_window,
                    const std::string& target) {
-    // Read blocks.N.NAME.
-    Trace trace = {.n_window = n_window, .layer = -1, .name = {}, .target = embeddings};
-    std::string_view rest = target;
-    if (rest.starts_with("blocks.")) {
-        rest.remove_prefix(7);
-        auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), trace.layer);
-        rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-        if (rest.starts_with('.')) trace.name = rest.substr(1);
-    }
+    TapParts parts = cut_tap(target);
+    Trace trace = {
+        .n_window = n_window, .layer = parts.layer, .name = parts.name, .target = embeddings};
     bool known = std::ranges::find(target_names, trace.name) != std::end(target_names);
     if (!known || trace.layer < 0 || trace.layer >= model.config.n_layer) {
         std::string list;
