@@ -173,12 +173,16 @@ std::vector<Score> score_untrained(const SaeConfig& config, const Matrix& source
     return scores;
 }
 
-Score score_pca(const Matrix& mixed, const Matrix& sources) {
+Matrix components(const Matrix& mixed) {
     Eigen eigen = symmetric_eigen(covariance(centred(mixed)));
-    return score_latents(product(centred(mixed), eigen.vectors, false, true), sources);
+    Matrix out = product(centred(mixed), eigen.vectors, false, true);
+    for (int64_t i = 0; i < out.rows; ++i) {
+        for (int64_t j = 0; j < out.cols; ++j) out.at(i, j) /= std::sqrt(eigen.values[j]);
+    }
+    return out;
 }
 
-std::vector<Score> score_rotations(const Matrix& mixed, const Matrix& sources, int64_t n_draw,
+std::vector<Score> score_rotations(const Matrix& components, const Matrix& sources, int64_t n_draw,
                                    uint64_t seed) {
     Rng rng(seed);
     std::vector<Score> scores;
@@ -186,7 +190,7 @@ std::vector<Score> score_rotations(const Matrix& mixed, const Matrix& sources, i
         double angle = 2 * std::numbers::pi * rng.uniform();
         Matrix turn(2, 2);
         turn.data = {std::cos(angle), -std::sin(angle), std::sin(angle), std::cos(angle)};
-        scores.push_back(score_latents(product(mixed, turn), sources));
+        scores.push_back(score_latents(product(components, turn), sources));
     }
     return scores;
 }

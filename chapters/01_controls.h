@@ -68,9 +68,10 @@ enum ArmIndex { both = 0, l1_only = 1, decorrelation_only = 2, none = 3 };
 std::vector<Score> score_untrained(const SaeConfig& config, const Matrix& sources,
                                    ConstMatrixView x, int64_t n_draw, uint64_t seed);
 
-/// The two principal components, and random directions in their place.
-Score score_pca(const Matrix& mixed, const Matrix& sources);
-std::vector<Score> score_rotations(const Matrix& mixed, const Matrix& sources, int64_t n_draw,
+/// The principal components, each of variance 1; and how well both sources are followed by them
+/// after random rotations, which leave them uncorrelated.
+Matrix components(const Matrix& mixed);
+std::vector<Score> score_rotations(const Matrix& components, const Matrix& sources, int64_t n_draw,
                                    uint64_t seed);
 
 // --- verdicts -----------------------------------------------------------------------------------

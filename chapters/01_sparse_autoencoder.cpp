@@ -202,16 +202,17 @@ void chapter(const Options& options) {
 
     // 2. Ask what a linear method can do. PCA looks for uncorrelated directions, and any rotation
     //    of two uncorrelated, rescaled components is uncorrelated as well: it cannot choose.
-    Score pca = score_pca(mixed, sources);
+    Matrix principal = components(mixed);
+    Score pca = score_latents(principal, sources);
     std::vector<double> rotated;
-    for (const Score& score : score_rotations(mixed, sources, 1000, rng_seed)) {
+    for (const Score& score : score_rotations(principal, sources, 1000, rng_seed)) {
         rotated.push_back(std::min(std::abs(score.r[sine]), std::abs(score.r[step])));
     }
     double pca_sine = std::abs(pca.r[sine]), pca_step = std::abs(pca.r[step]);
     std::printf(
-        "\nPCA: |r| %.4f with the sine, %.4f with the step; of 1000 random rotations the "
-        "weaker |r| is at most %.4f\n",
-        pca_sine, pca_step, quantile(rotated, 1));
+        "\nPCA: |r| %.4f with the sine, %.4f with the step\n1000 random rotations of its "
+        "components: the weaker |r| %.4f to %.4f, median %.4f\n",
+        pca_sine, pca_step, quantile(rotated, 0), quantile(rotated, 1), quantile(rotated, 0.5));
 
     // 3. Ask how high a latent that sees a single source can score: half a wave, and more of it.
     std::vector<double> wave = column(sources, sine), half_wave = wave;

@@ -47,7 +47,7 @@ Decorrelation decorrelation_by_covariance(const Tensor& latents) {
     matmul(zc.matrix(), zc.matrix(), C.matrix(), {.transpose_a = true, .alpha = per_row});
     for (int64_t j = 0; j < C.rows(); ++j) C.row(j)[j] = 0;
 
-    // Undo D = sum C_ij^2 and C = Zc^T Zc / n.
+    // Undo D = sum C_jl^2 and C = Zc^T Zc / (N - 1).
     Decorrelation out = {sum_of_squares(C.data), Tensor(latents.shape)};
     matmul(zc.matrix(), C.matrix(), out.grad_latents.matrix(), {.alpha = 4 * per_row});
     return out;
