@@ -71,12 +71,12 @@ void draw_tokens(Report& report, const Tokenizer& tokenizer, const std::vector<S
 
 void draw_pattern(Report& report, const GedFit& fit) {
     // From the components back to the MLP's neurons.
-    Matrix pattern = product(patterns(fit.a_over_b.vectors, fit.cov_b), fit.components);
+    Matrix pattern = product(patterns(fit.a_over_b.vectors, fit.cov_a), fit.components);
     Series first[] = {series_of("pattern", pattern.row(0))};
     report.line_plot({.title = "Pattern of him > her",
                       .x_label = "neuron",
                       .y_label = "weight",
-                      .caption = "What the filter's source looks like in the MLP (R w)."},
+                      .caption = "What the filter's source looks like in the MLP (S w)."},
                      first);
 }
 

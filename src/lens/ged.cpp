@@ -97,7 +97,7 @@ Matrix shrunk(const Matrix& r, double gamma) {
     return out;
 }
 
-Matrix patterns(const Matrix& filters, const Matrix& r) { return product(filters, r); }
+Matrix patterns(const Matrix& filters, const Matrix& s) { return product(filters, s); }
 
 GedFit fit_ged(const Matrix& a, const Matrix& b, const GedSettings& settings) {
     // Find the components that both classes use, each centred on its own mean.

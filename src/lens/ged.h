@@ -39,9 +39,9 @@ int64_t numerical_rank(std::span<const double> eigenvalues);
 /// (Ledoit & Wolf 2004, eq. 14, with a fixed weight).
 Matrix shrunk(const Matrix& r, double gamma);
 
-/// The pattern of a filter w: R w, what the filter's source looks like in the data, which a filter
-/// itself does not show (Haufe et al. 2014, eq. 6). One row per filter.
-Matrix patterns(const Matrix& filters, const Matrix& r);
+/// The pattern of a filter w: S w, what the filter's source looks like in the data that vary along
+/// it, which a filter itself does not show (Haufe et al. 2014, eq. 6). One row per filter.
+Matrix patterns(const Matrix& filters, const Matrix& s);
 
 struct GedSettings {
     double share = 0.99;  ///< of the variance that the components keep
