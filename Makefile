@@ -108,7 +108,7 @@ nano-card: build/train_nano  ## print the held-out loss of MODEL on TEXT=folder,
 
 # --- test ---------------------------------------------------------------------------------------
 
-test: all build/train_nano build/verify build/float/tests/unit build/double/tests/unit  ## run every test
+test: all build/train_nano build/bench build/verify build/float/tests/unit build/double/tests/unit  ## run every test
 	@tests/run.sh $(CHAPTERS)
 
 verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output

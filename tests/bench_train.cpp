@@ -2,6 +2,7 @@
 // gradients, clipping and AdamW. Peers: PyTorch, and the time that the products of a step would
 // take at the rate of the 2048 x 2048 product.
 #include "bench.h"
+#include "core/ensure.h"
 #include "core/rng.h"
 #include "model/gpt2_file.h"
 #include "weights/nano/training.h"
