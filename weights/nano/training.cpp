@@ -84,7 +84,7 @@ std::vector<std::string> files_of(const std::string& path, const std::string& sp
 Split read_split(const Tokenizer& tokenizer, const std::string& folder, const std::string& split) {
     // Find the works, then cut them into tokens side by side.
     std::vector<std::string> files = files_of(folder + "/SOURCES.tsv", split);
-    for (std::string& file : files) file = folder + "/" + file;
+    for (std::string& file : files) file.insert(0, folder + "/");
     std::vector<std::vector<int>> works(files.size());
     std::vector<int64_t> sizes(files.size());
     parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
