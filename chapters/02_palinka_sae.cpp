@@ -290,8 +290,10 @@ void chapter(const Options& options) {
     // 8. Ask what comes back with another seed, another k, a rate that hardly differs, more text.
     Stability stable = {.seeds = {own}, .blank = {start}};
     for (int64_t i = 0; i < s.n_seed; ++i) {
-        if (i > 0) stable.seeds.push_back(look(all.seeds[i].sae, topic_only));
-        if (i > 0) stable.blank.push_back(look(blank[i], topic_only));
+        if (i > 0) {
+            stable.seeds.push_back(look(all.seeds[i].sae, topic_only));
+            stable.blank.push_back(look(blank[i], topic_only));
+        }
         stable.nudged.push_back(look(all.nudged[i].sae, topic_only));
         stable.richer.push_back(look(all.richer[i].sae, topic_only));
     }

@@ -9,11 +9,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
-#include <numeric>
 #include <sstream>
 
 #include "core/ensure.h"
 #include "core/files.h"
+#include "math/stats.h"
 #include "model/gpt2_file.h"
 #include "show/console.h"
 #include "show/report.h"
@@ -79,10 +79,6 @@ void write_curve(const Table& curve, const std::string& out) {
 struct Recent {
     std::vector<double> losses = {}, norms = {};
     double begin = now();
-
-    static double mean(const std::vector<double>& x) {
-        return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-    }
 };
 
 /// Adds a row to the curve and prints it.
@@ -92,11 +88,11 @@ void report(const Settings& s, const State& state, const Split& held_out, Recent
     std::string valid =
         validate ? format("%.4f", validation_loss(state.model, held_out.ids, n_valid)) : "";
     int64_t n_token = s.n_window * s.config.n_ctx;
-    double loss = Recent::mean(recent.losses);
+    double loss = mean(recent.losses);
     add_row(curve, {std::to_string(state.n_done), std::to_string(state.n_done * n_token),
                     format("%.0f", state.seconds), format("%.4f", loss), valid,
                     format("%.3g", learning_rate(s, state.n_done - 1)),
-                    format("%.3f", Recent::mean(recent.norms))});
+                    format("%.3f", mean(recent.norms))});
     std::printf("step %ld, loss %.4f%s, %.0f tokens a second\n", state.n_done, loss,
                 validate ? (", held out " + valid).c_str() : "",
                 static_cast<double>(recent.losses.size()) * static_cast<double>(n_token) /
