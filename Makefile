@@ -5,8 +5,9 @@ MARCH    ?= native
 CXXFLAGS ?= -O3 -march=$(MARCH)
 # -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651).
 WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
-# -fno-math-errno: sqrt needs no errno, and without it loops with roots become SIMD code.
-COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno $(WARNINGS) -pthread -I. -Isrc -MMD -MP
+# sqrt needs no errno and a comparison no trap; without these, loops with them become SIMD code on
+# every processor (with the trap, exp stays scalar on all that have no AVX-512). No digit changes.
+COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno -fno-trapping-math $(WARNINGS) -pthread -I. -Isrc -MMD -MP
 LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
 MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc))
 
@@ -17,6 +18,7 @@ SOURCES  := $(wildcard src/*/*.cpp)
 PARTS    := controls page plan scores store stream
 CHAPTERS := $(sort $(filter-out $(addprefix %_,$(PARTS)),$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
 NUMBERS  := $(foreach chapter,$(CHAPTERS),$(firstword $(subst _, ,$(chapter))))
+TRAINER  := weights/nano/training.cpp weights/nano/texts.cpp
 TESTS    := $(wildcard tests/*_test.cpp)
 chapter_of = $(filter $1_%,$(CHAPTERS))
 
@@ -62,17 +64,17 @@ $(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rule,$(chapter))))
 build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
-build/train_nano: $(call objects,float,weights/nano/train.cpp weights/nano/training.cpp $(SOURCES))
+build/train_nano: $(call objects,float,weights/nano/train.cpp $(TRAINER) $(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 build/verify: build/float/tests/verify.o $(call objects,float,$(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
-build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) weights/nano/training.cpp $(SOURCES))
+build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(TRAINER) $(SOURCES))
 	$(CXX) $^ $(LIBRARIES) -o $@
 
 define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) weights/nano/training.cpp $(SOURCES) $(TESTS))
+build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) $(TRAINER) $(SOURCES) $(TESTS))
 	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
 endef
 $(eval $(call unit_rule,float))
@@ -99,7 +101,7 @@ weights/gpt2-shape: weights/gpt2-shape/model.safetensors  ## write a random mode
 weights/gpt2-shape/model.safetensors: | build/random_model
 	build/random_model $(@D)
 
-STEPS    ?= 20000
+STEPS    ?= 9500
 train-nano: build/train_nano  ## train the embedded model on the texts in TEXT=folder; STEPS, OUT
 	build/train_nano --text '$(TEXT)' --steps $(STEPS) --out '$(or $(OUT),weights/trained)'
 

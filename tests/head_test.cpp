@@ -70,6 +70,51 @@ TEST_CASE("head: loss and gradients agree with softmax and its gradient written 
     CHECK(worst_W < tolerance / 100);
 }
 
+TEST_CASE("head: a candidate of weight n counts as n equal rows of W_E") {
+    // Row 3 three times, row 6 twice; among candidates once each, and in another order.
+    constexpr int64_t n = 7, d = 4;
+    Tensor x = random_tensor({n, d}, 1, 1), W = random_tensor({10, d}, 2, 1);
+    std::vector<int> targets = {0, 1, 2, 0, 1, 2, 9};
+    for (int i : {4, 5}) std::ranges::copy(W.row(3), W.row(i).begin());
+    std::ranges::copy(W.row(6), W.row(7).begin());
+    W.row(8)[0] = -1000;  // never likely: left out
+    for (int64_t i = 0; i < n; ++i) x.row(i)[0] = 1;
+    Tensor grad_x({n, d}), grad_W({10, d}), few_x({n, d}), few_W({10, d});
+    double all = head_loss_and_gradients(x.matrix(), W, targets, grad_x.matrix(), grad_W);
+    Candidates candidates = {.ids = {9, 6, 3, 2, 1, 0},
+                             .log_weights = {0, static_cast<Real>(std::log(2.0)),
+                                             static_cast<Real>(std::log(3.0)), 0, 0, 0}};
+    double few = head_loss_and_gradients(x.matrix(), W, targets, candidates, few_x.matrix(), few_W);
+
+    constexpr double tolerance = sizeof(Real) == 4 ? 1e-6 : 1e-14;
+    CHECK(few == doctest::Approx(all).epsilon(tolerance));
+    for (int64_t i = 0; i < n * d; ++i) {
+        CHECK(std::abs(few_x.data[i] - grad_x.data[i]) < tolerance);
+    }
+    for (int64_t j = 0; j < d; ++j) {
+        auto sum = [&](std::vector<int> rows) {
+            double total = 0;
+            for (int row : rows) total += grad_W.row(row)[j];
+            return total;
+        };
+        CHECK(std::abs(few_W.row(3)[j] - sum({3, 4, 5})) < tolerance);
+        CHECK(std::abs(few_W.row(6)[j] - sum({6, 7})) < tolerance);
+        for (int row : {0, 1, 2, 9}) CHECK(std::abs(few_W.row(row)[j] - sum({row})) < tolerance);
+        for (int row : {4, 5, 7, 8}) CHECK(few_W.row(row)[j] == 0);
+    }
+
+    // What is no list of candidates is refused.
+    auto error = [&](const Candidates& wrong) {
+        CHECK_THROWS_AS(
+            head_loss_and_gradients(x.matrix(), W, targets, wrong, few_x.matrix(), few_W), Error);
+    };
+    error({.ids = {9, 2, 1}, .log_weights = {0, 0, 0}});
+    error({.ids = {9, 2, 1, 0}, .log_weights = {0, 0, 0, 1}});
+    error({.ids = {9, 2, 1, 0}, .log_weights = {0, 0, 0}});
+    error({.ids = {9, 2, 1, 0, 0}, .log_weights = {0, 0, 0, 0, 0}});
+    error({.ids = {9, 2, 1, 0, 10}, .log_weights = {0, 0, 0, 0, 0}});
+}
+
 TEST_CASE("head: the same digits on any number of threads") {
     constexpr int64_t n = 300, d = 5, d_vocab = 9000;
     Tensor x = random_tensor({n, d}, 1, 1), W_E = random_tensor({d_vocab, d}, 2, 1);

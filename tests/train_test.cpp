@@ -1,5 +1,5 @@
-// The parts of nano's training (weights/nano): texts, schedule, step, checkpoint, samples. The
-// program itself: train_program_test.
+// The parts of nano's training (weights/nano): schedule, step, checkpoint, samples. What a step
+// reads: texts_test; the program itself: train_program_test.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -38,7 +38,8 @@ std::vector<int> counting_text(int n) {
 double run_steps(State& state, const Settings& s, const std::vector<int>& ids, int64_t stop) {
     double loss = 0;
     Gpt2 grad = zeros_like(state.model);
-    while (state.n_done < stop) loss = train_step(state, s, ids, grad).loss;
+    Text text = rank_tokens(ids, s.config.d_vocab);
+    while (state.n_done < stop) loss = train_step(state, s, text, grad).loss;
     return loss;
 }
 
@@ -56,72 +57,6 @@ double gap(Gpt2& a, Gpt2& b) {
 }
 
 }  // namespace
-
-// --- text ---------------------------------------------------------------------------------------
-
-TEST_CASE("train: a split holds its own works, each behind <|endoftext|>") {
-    TempFolder folder;
-    write_raw(folder.file("a.txt"), "one two");
-    write_raw(folder.file("b.txt"), "three\n");
-    write_raw(folder.file("c.txt"), "four");
-    write_raw(folder.file("SOURCES.tsv"),
-              "title\tfile\tsplit\nA\ta.txt\ttrain\nC\tc.txt\tvalidation\nB\tb.txt\ttrain\n");
-    Tokenizer tokenizer = load_tokenizer();
-    Split train = read_split(tokenizer, folder.path(), "train");
-    CHECK(train.n_work == 2);
-    CHECK(train.n_byte == 13);
-    CHECK(tokenizer.decode(train.ids) == "<|endoftext|>one two<|endoftext|>three\n");
-    CHECK(tokenizer.decode(read_split(tokenizer, folder.path(), "validation").ids) ==
-          "<|endoftext|>four");
-    CHECK(train.ids[0] == tokenizer.end_of_text());
-
-    check_contains(error_of([&] { read_split(tokenizer, folder.path(), "test"); }), "'test'");
-
-    // Lines may end as on Windows, and be empty; nothing else is passed over.
-    auto read = [&](const char* table) {
-        write_raw(folder.file("SOURCES.tsv"), table);
-        return read_split(tokenizer, folder.path(), "train");
-    };
-    CHECK(read("split\tfile\r\ntrain\ta.txt\r\n\r\n").n_work == 1);
-    std::pair<const char*, const char*> wrong[] = {
-        {"title\tfile\nA\ta.txt\n", "SOURCES.tsv, line 1"},
-        {"split\tfile\ntrain\ta.txt\ntrain b.txt\n", "SOURCES.tsv, line 3"},
-        {"split\tfile\nTrain\ta.txt\n", "'Train'"},
-        {"split\tfile\ntrain\ta.txt\nvalidation\ta.txt\n", "names 'a.txt' again"},
-        {"split\tfile\nvalidation\ta.txt\n", "no work"},
-        {"split\tfile\ntrain\tgone.txt\n", "gone.txt"}};
-    for (auto [table, phrase] : wrong) check_contains(error_of([&] { read(table); }), phrase);
-}
-
-TEST_CASE("train: a pass takes every window once, the next one other windows in another order") {
-    std::vector<int> ids(200);
-    for (int i = 0; i < 200; ++i) ids[i] = i;
-    int64_t n_per_pass = (200 - 1) / 6 - 1;
-    std::vector<std::set<int>> starts(2);
-    std::vector<std::vector<int64_t>> orders(2);
-    for (int64_t step = 0; step < 2 * n_per_pass / 3 + 1; ++step) {
-        std::vector<int> windows = step_windows(tiny, ids, step);
-        REQUIRE(windows.size() == 3 * 7);
-        CHECK(windows == step_windows(tiny, ids, step));
-        for (int64_t w = 0; w < 3; ++w) {
-            for (int64_t i = 1; i < 7; ++i) CHECK(windows[w * 7 + i] == windows[w * 7] + i);
-            int64_t pass = (step * 3 + w) / n_per_pass;
-            if (pass >= 2) continue;
-            CHECK(starts[pass].insert(windows[w * 7]).second);
-            orders[pass].push_back(windows[w * 7] / 6);
-        }
-    }
-    CHECK(static_cast<int64_t>(starts[0].size()) == n_per_pass);
-    CHECK(static_cast<int64_t>(starts[1].size()) == n_per_pass);
-    CHECK(starts[0] != starts[1]);
-    CHECK(orders[0] != orders[1]);
-    for (const std::vector<int64_t>& order : orders) CHECK_FALSE(std::ranges::is_sorted(order));
-    CHECK(step_windows(tiny, ids, 0) != step_windows(tiny, ids, 1));
-    Settings other = tiny;
-    other.seed = 2;
-    CHECK(step_windows(tiny, ids, 0) != step_windows(other, ids, 0));
-    check_contains(error_of([&] { step_windows(tiny, std::vector<int>(20), 0); }), "too few");
-}
 
 // --- one step -----------------------------------------------------------------------------------
 
@@ -184,11 +119,28 @@ TEST_CASE("train: a model learns a text that can be learnt, and leaves no gradie
     CHECK(validation_loss(state.model, ids, 5) < 0.5);
 }
 
+TEST_CASE("train: estimated among few candidates, the loss falls as over the whole vocabulary") {
+    Settings s = tiny;
+    s.n_step = 400;
+    std::vector<int> ids = counting_text(200);
+    std::vector<double> lasts;
+    for (int64_t n_frequent : {0, 4}) {
+        s.n_frequent = n_frequent;
+        State state = start(s);
+        run_steps(state, s, ids, 400);
+        lasts.push_back(validation_loss(state.model, ids, 5));
+    }
+    CHECK(lasts[0] < 0.5);
+    CHECK(lasts[1] < 0.5);
+    CHECK(lasts[0] != lasts[1]);
+}
+
 TEST_CASE("train: a step whose loss is no number leaves the weights as they were") {
     State state = start(tiny);
     state.model.W_E.data[3] = std::numeric_limits<Real>::infinity();
     Gpt2 before = state.model, grad = zeros_like(state.model);
-    std::string error = error_of([&] { train_step(state, tiny, counting_text(200), grad); });
+    std::string error =
+        error_of([&] { train_step(state, tiny, rank_tokens(counting_text(200), 40), grad); });
     check_contains(error, "step 1");
     check_contains(error, "peak_rate");
     CHECK(state.n_done == 0);
@@ -272,9 +224,11 @@ TEST_CASE("train: the recipe tells trainings apart, but not by their length") {
     with([](Settings& s) { s.most_norm = 2; });
     with([](Settings& s) { s.adam.beta2 = 0.9; });
     with([](Settings& s) { s.seed = 2; });
-    CHECK(all.size() == 11);
+    with([](Settings& s) { s.n_frequent = 0; });
+    with([](Settings& s) { s.muon_momentum = 0.9; });
+    CHECK(all.size() == 13);
     with([](Settings& s) { s.n_step = 1000; });
-    CHECK(all.size() == 11);
+    CHECK(all.size() == 13);
 }
 
 TEST_CASE("train: the number of steps may change as long as neither decay has begun") {

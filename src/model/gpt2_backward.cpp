@@ -7,7 +7,8 @@
 #include <algorithm>
 
 #include "core/ensure.h"
-#include "model/head.h"
+#include "core/parallel.h"
+#include "model/gpt2_file.h"
 #include "model/layers.h"
 
 namespace vimach {
@@ -179,45 +180,110 @@ Tensor backward_to_embeddings(const Gpt2& model, const Trace& trace, const Tenso
 
 // --- from the loss to all parameters ------------------------------------------------------------
 
-double loss_and_gradients(const Gpt2& model, std::span<const int> ids, int64_t n_window,
-                          Gpt2& grad) {
+namespace {
+
+/// One window of a training step. Windows run side by side, each with its own share of the
+/// gradients, and the shares are added in the order of the windows.
+struct WindowPass {
+    std::span<const int> inputs;  // [n_token]
+    Tensor resid;                 // [n_token, d_model]: the stream after the last block
+    Tensor grad_resid;            // [n_token, d_model]: in the end, of the stream before block 0
+    Taps taps;
+    Gpt2 grad;  // of all parameters but W_E
+};
+
+/// Runs a window; `last` receives the final layer norm's output.
+void run_forward(const Gpt2& model, WindowPass& pass, MatrixView last) {
+    pass.resid = embed_ids(model, pass.inputs, 1);
+    pass.taps = run_blocks(model, pass.resid, 1, {.taps = taps_to_keep(model.config.n_layer)});
+    layer_norm(pass.resid.matrix(), model.ln_final_gain, model.ln_final_bias, last);
+}
+
+/// Runs a window back from the gradient of `last`, and drops what the forward pass kept.
+void run_backward(const Gpt2& model, WindowPass& pass, ConstMatrixView grad_last) {
+    Gpt2 shape;  // the model's, without a vocabulary
+    shape.config = model.config;
+    shape.config.d_vocab = 0;
+    shape.blocks.resize(model.blocks.size());
+    pass.grad = zeros_like(shape);
+    pass.grad_resid = Tensor(pass.resid.shape);
+
+    // Undo the final layer norm, then the blocks from the last to the first.
+    layer_norm_backward(pass.resid.matrix(), model.ln_final_gain, grad_last,
+                        pass.grad_resid.matrix(),
+                        {&pass.grad.ln_final_gain, &pass.grad.ln_final_bias});
+    for (int64_t layer = model.config.n_layer - 1; layer >= 0; --layer) {
+        BlockTaps kept(pass.taps, layer);
+        const Gpt2Block& block = model.blocks[layer];
+        Gpt2Block* grad = &pass.grad.blocks[layer];
+        backward_mlp(block, kept, pass.grad_resid, grad);
+        backward_attention(block, kept, 1, model.config.n_head, pass.grad_resid, grad);
+    }
+
+    // Undo resid_pre = W_E[id] + W_pos[position] for the positions.
+    std::ranges::copy(pass.grad_resid.data, pass.grad.W_pos.data.begin());
+    pass.taps.clear();
+}
+
+/// Adds the shares of all windows to the gradients.
+void add_shares(std::vector<WindowPass>& passes, Gpt2& grad) {
+    std::vector<Parameter> sums = parameters(grad);
+    std::vector<std::vector<Parameter>> shares;
+    for (WindowPass& pass : passes) shares.push_back(parameters(pass.grad));
+    parallel_for(static_cast<int64_t>(sums.size()), [&](int64_t i) {
+        for (const std::vector<Parameter>& share : shares) {
+            const std::vector<Real>& from = share[i].tensor->data;
+            std::vector<Real>& to = sums[i].tensor->data;
+            for (size_t j = 0; j < from.size(); ++j) to[j] += from[j];
+        }
+    });
+
+    // Undo resid_pre = W_E[id] + W_pos[position] for the tokens.
+    for (const WindowPass& pass : passes) {
+        for (int64_t i = 0; i < pass.grad_resid.rows(); ++i) {
+            std::span<const Real> from = pass.grad_resid.row(i);
+            std::span<Real> token = grad.W_E.row(pass.inputs[i]);
+            for (size_t j = 0; j < from.size(); ++j) token[j] += from[j];
+        }
+    }
+}
+
+}  // namespace
+
+double loss_and_gradients(const Gpt2& model, std::span<const int> ids, int64_t n_window, Gpt2& grad,
+                          const Candidates* candidates) {
     auto n_id = static_cast<int64_t>(ids.size()), length = n_window < 1 ? 0 : n_id / n_window;
     ensure(length >= 2 && n_id == n_window * length, "ids do not divide into windows",
            "loss_and_gradients", "pass n_window windows of n_token + 1 ids");
 
     // Inputs are all ids of a window but the last, targets all but the first.
-    std::vector<int> inputs, targets;
-    for (int64_t window = 0; window < n_window; ++window) {
-        auto begin = ids.begin() + window * length;
-        inputs.insert(inputs.end(), begin, begin + length - 1);
-        targets.insert(targets.end(), begin + 1, begin + length);
+    int64_t n_token = length - 1;
+    auto size = static_cast<size_t>(n_token);
+    std::vector<WindowPass> passes(static_cast<size_t>(n_window));
+    std::vector<int> targets;
+    for (size_t window = 0; window < passes.size(); ++window) {
+        std::span<const int> all = ids.subspan(window * (size + 1), size + 1);
+        passes[window].inputs = all.first(size);
+        targets.insert(targets.end(), all.begin() + 1, all.end());
     }
-    int64_t n_layer = model.config.n_layer, n_head = model.config.n_head;
-    Tensor resid = embed_ids(model, inputs, n_window);
-    Taps taps = run_blocks(model, resid, n_window, {.taps = taps_to_keep(n_layer)});
-    Tensor last = final_norm(model, resid), grad_last(last.shape), grad_resid(last.shape);
+
+    // Forward, window by window; the loss of all rows at once; backward, window by window.
+    Tensor last({n_window * n_token, model.config.d_model}), grad_last(last.shape);
+    auto rows_of = [&](Tensor& t, int64_t window) {
+        return row_range(t.matrix(), window * n_token, n_token);
+    };
+    parallel_for(n_window, [&](int64_t window) {
+        run_forward(model, passes[window], rows_of(last, window));
+    });
+    ConstMatrixView x = last.matrix();
+    MatrixView grad_x = grad_last.matrix();
     double loss =
-        head_loss_and_gradients(last.matrix(), model.W_E, targets, grad_last.matrix(), grad.W_E);
-
-    // Undo the final layer norm, then the blocks from the last to the first.
-    layer_norm_backward(resid.matrix(), model.ln_final_gain, grad_last.matrix(),
-                        grad_resid.matrix(), {&grad.ln_final_gain, &grad.ln_final_bias});
-    for (int64_t layer = n_layer - 1; layer >= 0; --layer) {
-        BlockTaps kept(taps, layer);
-        backward_mlp(model.blocks[layer], kept, grad_resid, &grad.blocks[layer]);
-        backward_attention(model.blocks[layer], kept, n_window, n_head, grad_resid,
-                           &grad.blocks[layer]);
-    }
-
-    // Undo resid_pre = W_E[id] + W_pos[position].
-    for (int64_t i = 0; i < grad_resid.rows(); ++i) {
-        std::span<const Real> from = grad_resid.row(i);
-        std::span<Real> token = grad.W_E.row(inputs[i]), place = grad.W_pos.row(i % (length - 1));
-        for (size_t j = 0; j < from.size(); ++j) {
-            token[j] += from[j];
-            place[j] += from[j];
-        }
-    }
+        candidates ? head_loss_and_gradients(x, model.W_E, targets, *candidates, grad_x, grad.W_E)
+                   : head_loss_and_gradients(x, model.W_E, targets, grad_x, grad.W_E);
+    parallel_for(n_window, [&](int64_t window) {
+        run_backward(model, passes[window], rows_of(grad_last, window));
+    });
+    add_shares(passes, grad);
     return loss;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/tensor.h"
 #include "model/gpt2.h"
+#include "model/head.h"
 
 namespace vimach {
 
@@ -34,8 +35,9 @@ Tensor backward_to_embeddings(const Gpt2& model, const Trace& trace, const Tenso
 
 /// Mean cross-entropy of the next token, in nats, over windows of n_token + 1 ids each (ids holds
 /// n_window of them); its gradient with respect to every parameter is added to `grad`. W_E is used
-/// twice, as embedding and as unembedding, and gets both contributions.
-double loss_and_gradients(const Gpt2& model, std::span<const int> ids, int64_t n_window,
-                          Gpt2& grad);
+/// twice, as embedding and as unembedding, and gets both contributions. With candidates, the loss
+/// is estimated among them (model/head).
+double loss_and_gradients(const Gpt2& model, std::span<const int> ids, int64_t n_window, Gpt2& grad,
+                          const Candidates* candidates = nullptr);
 
 }  // namespace vimach

@@ -50,11 +50,12 @@ void for_each_strip(const Division& cut,
 
 /// One block of rows on its way through the vocabulary.
 struct RowBlock {
-    ConstMatrixView x;             // [n_row, d_model]
-    std::span<const int> targets;  // [n_row]
-    Tensor powers;                 // strip after strip, each [n_row, its width]
-    Tensor sums;                   // [n_share, n_row]: of the powers of a share
-    Tensor mixed;                  // [n_share, n_row, d_model]: sum of p_j W_E[j] over a share
+    ConstMatrixView x;                       // [n_row, d_model]
+    std::span<const int> targets;            // [n_row]
+    std::span<const Real> log_weights = {};  // [d_vocab]; none: every column counts once
+    Tensor powers = {};                      // strip after strip, each [n_row, its width]
+    Tensor sums = {};                        // [n_share, n_row]: of the powers of a share
+    Tensor mixed = {};  // [n_share, n_row, d_model]: sum of p_j W_E[j] over a share
 
     /// The powers of the strip that begins at column `begin`.
     MatrixView strip(int64_t begin, int64_t count) {
@@ -75,13 +76,17 @@ void fill_powers(RowBlock& block, const Tensor& W_E, const Division& cut) {
     std::ranges::fill(block.sums.data, Real(0));
     std::ranges::fill(block.mixed.data, Real(0));
     for_each_strip(cut, [&](int64_t share, int64_t begin, int64_t count) {
-        // powers = e^(x W^T - target logit)
+        // powers = e^(x W^T + log weight - target logit)
         ConstMatrixView W = row_range(W_E.matrix(), begin, count);
         MatrixView powers = block.strip(begin, count);
         matmul_serial(block.x, W, powers, {.transpose_b = true});
         Real* sums = block.sums.row(share).data();
         for (int64_t i = 0; i < powers.rows; ++i) {
             std::span<Real> row(powers.data + i * count, static_cast<size_t>(count));
+            if (!block.log_weights.empty()) {
+                const Real* weights = block.log_weights.data() + begin;
+                for (int64_t j = 0; j < count; ++j) row[j] += weights[j];
+            }
             sums[i] += exp_and_sum(row, target_logits[i]);
         }
 
@@ -135,10 +140,9 @@ void add_to_grad_W_E(RowBlock& block, const Division& cut, Real scale, const Ten
     }
 }
 
-}  // namespace
-
-double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
-                               MatrixView grad_x, Tensor& grad_W_E) {
+/// Both losses: over all rows of W_E, with the weight of each if there are weights.
+double weighted_loss(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
+                     std::span<const Real> log_weights, MatrixView grad_x, Tensor& grad_W_E) {
     require_shape(W_E, {-1, x.cols}, "head: W_E");
     require_shape(grad_W_E, {W_E.rows(), x.cols}, "head: grad_W_E");
     require_shape(grad_x, x.rows, x.cols, "head: grad_x");
@@ -148,7 +152,7 @@ double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<c
     // Take the rows block by block: forward, then the two gradients.
     Division cut = divide(W_E.rows());
     Real scale = 1 / static_cast<Real>(x.rows);
-    RowBlock block;
+    RowBlock block = {.x = x, .targets = targets, .log_weights = log_weights};
     Tensor scaled_x;
     double total = 0;
     for (int64_t first = 0; first < x.rows; first += row_block) {
@@ -166,6 +170,56 @@ double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<c
         add_to_grad_W_E(block, cut, scale, scaled_x, grad_W_E);
     }
     return total / static_cast<double>(x.rows);
+}
+
+/// The place of every target among the candidates.
+std::vector<int> places(std::span<const int> targets, const Candidates& candidates,
+                        int64_t d_vocab) {
+    ensure(candidates.ids.size() == candidates.log_weights.size(),
+           "candidates and weights differ in number", "head", "give every candidate a weight");
+    std::vector<int> place(static_cast<size_t>(d_vocab), -1), out;
+    for (size_t i = 0; i < candidates.ids.size(); ++i) {
+        int id = candidates.ids[i];
+        ensure(id >= 0 && id < d_vocab && place[id] < 0,
+               "a candidate is outside the vocabulary or given twice", "head",
+               "pass different ids below d_vocab");
+        place[id] = static_cast<int>(i);
+    }
+    for (int target : targets) {
+        ensure(place[target] >= 0 && candidates.log_weights[place[target]] == 0,
+               "a target is no candidate of weight 1", "head", "make every target one");
+        out.push_back(place[target]);
+    }
+    return out;
+}
+
+}  // namespace
+
+double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
+                               MatrixView grad_x, Tensor& grad_W_E) {
+    return weighted_loss(x, W_E, targets, {}, grad_x, grad_W_E);
+}
+
+double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
+                               const Candidates& candidates, MatrixView grad_x, Tensor& grad_W_E) {
+    // Gather the rows of the candidates.
+    require_shape(grad_W_E, {W_E.rows(), x.cols}, "head: grad_W_E");
+    check_targets(targets, x.rows, W_E.rows(), "head");
+    std::vector<int> at = places(targets, candidates, W_E.rows());
+    auto n = static_cast<int64_t>(candidates.ids.size());
+    Tensor W({n, W_E.cols()}), grad_W(W.shape);
+    for (int64_t i = 0; i < n; ++i) {
+        std::ranges::copy(W_E.row(candidates.ids[i]), W.row(i).begin());
+    }
+    double loss = weighted_loss(x, W, at, candidates.log_weights, grad_x, grad_W);
+
+    // Undo the gathering: the gradient of every row goes where the row came from.
+    for (int64_t i = 0; i < n; ++i) {
+        std::span<Real> to = grad_W_E.row(candidates.ids[i]);
+        std::span<const Real> from = grad_W.row(i);
+        for (size_t j = 0; j < to.size(); ++j) to[j] += from[j];
+    }
+    return loss;
 }
 
 }  // namespace vimach

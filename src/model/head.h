@@ -6,6 +6,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "core/tensor.h"
 
@@ -16,5 +17,17 @@ namespace vimach {
 /// W_E is added to grad_W_E. Infinite where the loss of a row is above 87 nats.
 double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
                                MatrixView grad_x, Tensor& grad_W_E);
+
+/// Tokens that stand for the whole vocabulary in one step (importance sampling: Bengio & Senecal
+/// 2008): every target, and some of the others, each in the place of as many as it says.
+struct Candidates {
+    std::vector<int> ids = {};           ///< none of them twice
+    std::vector<Real> log_weights = {};  ///< log of how many tokens each stands for; 0 for targets
+};
+
+/// The same among candidates: the sum over the vocabulary in the softmax is estimated by the
+/// weighted sum over them, and only their rows of grad_W_E grow.
+double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<const int> targets,
+                               const Candidates& candidates, MatrixView grad_x, Tensor& grad_W_E);
 
 }  // namespace vimach

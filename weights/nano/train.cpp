@@ -2,7 +2,7 @@
 // and backward pass. Every few minutes it leaves a checkpoint in OUT from which the next run goes
 // on, so that a kill at any moment loses minutes; beside it loss.csv and loss.svg, and at the end
 // model.safetensors (float16). The second form measures a model and lets it speak.
-// Run: make train-nano TEXT=FOLDER          (STEPS=20000 in all, OUT=weights/trained)
+// Run: make train-nano TEXT=FOLDER          (STEPS=9500 in all, OUT=weights/trained)
 //      make nano-card TEXT=FOLDER           (MODEL=weights/nano)
 #include <chrono>
 #include <cmath>
@@ -113,14 +113,15 @@ void print_validation(const Gpt2& model, const Split& held_out) {
 void train(const Settings& s, const std::string& text, const std::string& out) {
     // Read the texts, and what an earlier run left.
     Tokenizer tokenizer = load_tokenizer();
-    Split training = read_split(tokenizer, text, "train");
+    Split works = read_split(tokenizer, text, "train");
     Split held_out = read_split(tokenizer, text, "validation");
+    Text training = rank_tokens(std::move(works.ids), s.config.d_vocab);
     std::string recipe = nano::recipe(s, training.ids);
     bool resumed = std::filesystem::exists(out + "/checkpoint.safetensors");
     State state = resumed ? load_state(s, recipe, out) : start(s);
     Table curve = read_curve(out + "/loss.csv", state.n_done);
     std::printf("%ld works, %zu tokens; held out %ld works, %zu tokens; step %ld of %ld\n",
-                training.n_work, training.ids.size(), held_out.n_work, held_out.ids.size(),
+                works.n_work, training.ids.size(), held_out.n_work, held_out.ids.size(),
                 state.n_done, s.n_step);
     std::fflush(stdout);
 
@@ -131,12 +132,12 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
         save_state(state, s, recipe, out);
     }
 
-    // Step by step: loss and gradients, clipping, AdamW.
+    // Step by step: loss and gradients, clipping, the optimisers.
     Recent recent;
     Gpt2 grad = zeros_like(state.model);
     double begin = now() - state.seconds, saved = now();
     while (state.n_done < s.n_step) {
-        Step step = train_step(state, s, training.ids, grad);
+        Step step = train_step(state, s, training, grad);
         recent.losses.push_back(step.loss);
         recent.norms.push_back(step.norm);
         state.seconds = now() - begin;
@@ -180,7 +181,7 @@ const ChapterInfo info = {
     .name = "train_nano",
     .purpose = "Trains the embedded model, or measures one and lets it speak (--card).",
     .options = {{"--text", "FOLDER", "texts and SOURCES.tsv, with the columns split and file"},
-                {"--steps", "N", "steps in all (20000); may change until the rate falls"},
+                {"--steps", "N", "steps in all (9500); may change until the rate falls"},
                 {"--card", "", "no training: print the held-out loss of --model, and samples"}},
     .has_presets = false};
 
@@ -198,7 +199,7 @@ void run(const Options& options) {
         throw UsageError("a training begins with random weights", "--model", "pass it with --card");
     }
     Settings settings = {
-        .n_step = options.integer("--steps", options.has("--quick") ? 100 : 20'000, 1, 100'000'000),
+        .n_step = options.integer("--steps", options.has("--quick") ? 100 : 9500, 1, 100'000'000),
         .seed = static_cast<uint64_t>(
             options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
     train(settings, text, options.text("--out", "weights/trained"));

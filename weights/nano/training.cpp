@@ -1,5 +1,5 @@
 // Nano's training; see training.h.
-// Nothing here draws from a generator that lives longer than a call: a step depends on its number.
+// Sums over weights are taken in blocks of fixed size and in their order, as everywhere.
 #include "weights/nano/training.h"
 
 #include <malloc.h>
@@ -8,12 +8,11 @@
 #include <charconv>
 #include <cmath>
 #include <numbers>
-#include <set>
 
 #include "core/ensure.h"
-#include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "math/muon.h"
 #include "math/stats.h"
 #include "math/vector_ops.h"
 #include "model/gpt2_backward.h"
@@ -23,108 +22,11 @@
 
 namespace vimach::nano {
 
-// --- text ---------------------------------------------------------------------------------------
-
 namespace {
 
 constexpr int64_t grain = 1 << 16;  // weights given to a thread at a time
 
-std::vector<std::string> cut(const std::string& text, char mark) {
-    std::vector<std::string> parts;
-    for (size_t at = 0; at <= text.size();) {
-        size_t end = std::min(text.find(mark, at), text.size());
-        parts.push_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    return parts;
-}
-
-size_t column_of(const std::vector<std::string>& header, const char* name,
-                 const std::string& path) {
-    auto at = std::ranges::find(header, name);
-    if (at == header.end()) {
-        fail(std::string("there is no column '") + name + "'", path + ", line 1",
-             "name the columns split and file");
-    }
-    return static_cast<size_t>(at - header.begin());
-}
-
-/// The files of a split that a table of works names.
-std::vector<std::string> files_of(const std::string& path, const std::string& split) {
-    std::string table = read_text(path);
-    std::erase(table, '\r');
-    std::vector<std::string> lines = cut(table, '\n'), header = cut(lines[0], '\t'), files;
-    size_t split_column = column_of(header, "split", path),
-           file_column = column_of(header, "file", path);
-    std::set<std::string> seen;
-    for (size_t i = 1; i < lines.size(); ++i) {
-        if (lines[i].empty()) continue;
-        std::string where = format("%s, line %zu", path.c_str(), i + 1);
-        std::vector<std::string> cells = cut(lines[i], '\t');
-        if (cells.size() != header.size()) {
-            fail(format("%zu cells under %zu columns", cells.size(), header.size()), where,
-                 "separate them with tabs");
-        }
-        if (cells[split_column] != "train" && cells[split_column] != "validation") {
-            fail("there is no split '" + cells[split_column] + "'", where,
-                 "use train or validation");
-        }
-        if (!seen.insert(cells[file_column]).second) {
-            fail("names '" + cells[file_column] + "' again", where,
-                 "give every work once: what is trained on cannot be held out");
-        }
-        if (cells[split_column] == split) files.push_back(cells[file_column]);
-    }
-    if (files.empty()) fail("no work belongs to '" + split + "'", path, "give one or more");
-    return files;
-}
-
 }  // namespace
-
-Split read_split(const Tokenizer& tokenizer, const std::string& folder, const std::string& split) {
-    // Find the works, then cut them into tokens side by side.
-    std::vector<std::string> files = files_of(folder + "/SOURCES.tsv", split);
-    for (std::string& file : files) file.insert(0, folder + "/");
-    std::vector<std::vector<int>> works(files.size());
-    std::vector<int64_t> sizes(files.size());
-    parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
-        std::string text = read_text(files[i]);
-        works[i] = tokenizer.encode(text, {.source = files[i]});
-        sizes[i] = static_cast<int64_t>(text.size());
-    });
-    Split out;
-    for (size_t i = 0; i < works.size(); ++i) {
-        out.ids.push_back(tokenizer.end_of_text());
-        out.ids.insert(out.ids.end(), works[i].begin(), works[i].end());
-        out.n_byte += sizes[i];
-        ++out.n_work;
-    }
-    return out;
-}
-
-std::vector<int> step_windows(const Settings& s, std::span<const int> ids, int64_t step) {
-    int64_t n_ctx = s.config.n_ctx;
-    auto n_id = static_cast<int64_t>(ids.size());
-    int64_t n_per_pass = (n_id - 1) / n_ctx - 1;
-    if (n_per_pass < s.n_window) {
-        fail(format("%ld tokens are too few for %ld windows of %ld", n_id, s.n_window, n_ctx),
-             "the text", "give more text");
-    }
-    std::vector<int> out;
-    std::vector<int64_t> order;
-    int64_t pass = -1, offset = 0;
-    for (int64_t i = step * s.n_window; i < (step + 1) * s.n_window; ++i) {
-        if (i / n_per_pass != pass) {
-            pass = i / n_per_pass;
-            Rng rng(s.seed * 1'000'003 + static_cast<uint64_t>(pass));
-            offset = rng.below(n_ctx);
-            order = rng.permutation(n_per_pass);
-        }
-        auto begin = ids.begin() + offset + order[i % n_per_pass] * n_ctx;
-        out.insert(out.end(), begin, begin + n_ctx + 1);
-    }
-    return out;
-}
 
 // --- one step -----------------------------------------------------------------------------------
 
@@ -138,15 +40,29 @@ double learning_rate(const Settings& s, int64_t step) {
 }
 
 double clip(Gpt2& grad, double most) {
+    // Every block of numbers sums its own squares.
+    constexpr int64_t piece = 1024;  // numbers whose squares float may add up
     double squares = 0;
-    for (const Parameter& p : parameters(grad)) {
-        for (int64_t i = 0; i < p.tensor->rows(); ++i) squares += sum_of_squares(p.tensor->row(i));
+    std::vector<Parameter> all = parameters(grad);
+    for (const Parameter& p : all) {
+        std::vector<double> shares(static_cast<size_t>((p.tensor->size() + grain - 1) / grain));
+        parallel_ranges(p.tensor->size(), grain, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; i += piece) {
+                auto n = static_cast<size_t>(std::min(piece, end - i));
+                shares[begin / grain] += sum_of_squares({&p.tensor->data[i], n});
+            }
+        });
+        for (double share : shares) squares += share;
     }
+
+    // Scale them all where the norm is too large.
     double norm = std::sqrt(squares);
     if (!(norm > most)) return norm;
     auto factor = static_cast<Real>(most / norm);
-    for (const Parameter& p : parameters(grad)) {
-        for (Real& value : p.tensor->data) value *= factor;
+    for (const Parameter& p : all) {
+        parallel_ranges(p.tensor->size(), grain, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) p.tensor->data[i] *= factor;
+        });
     }
     return norm;
 }
@@ -162,29 +78,95 @@ State start(const Settings& settings) {
     return {.model = model, .m = zeros_like(model), .v = zeros_like(model)};
 }
 
-void update(State& state, Gpt2& grad, const Settings& s) {
-    AdamSettings adam = s.adam;
-    adam.learning_rate = learning_rate(s, state.n_done);
-    std::vector<Parameter> weights = parameters(state.model), gradients = parameters(grad),
+namespace {
+
+/// A parameter with its gradient and its running means.
+struct Trained {
+    Parameter weights, grad, m, v;
+};
+
+/// Lists them all; v is used by Adam only.
+std::vector<Trained> all_trained(State& state, Gpt2& grad) {
+    std::vector<Parameter> weights = parameters(state.model), g = parameters(grad),
                            m = parameters(state.m), v = parameters(state.v);
-    ++state.n_done;
-    for (size_t i = 0; i < weights.size(); ++i) {
-        bool is_matrix = weights[i].shape.size() == 2;
-        adam.weight_decay = is_matrix ? s.weight_decay : 0;
-        AdamRates rates = adam_rates(adam, state.n_done);
-        auto at = [&](const Parameter& p, int64_t begin) { return p.tensor->data.data() + begin; };
-        parallel_ranges(weights[i].tensor->size(), grain, [&](int64_t begin, int64_t end) {
-            adam_update(rates, end - begin, at(gradients[i], begin), at(weights[i], begin),
-                        at(m[i], begin), at(v[i], begin));
-            std::fill(at(gradients[i], begin), at(gradients[i], end), Real(0));
-        });
-    }
+    std::vector<Trained> out;
+    for (size_t i = 0; i < weights.size(); ++i) out.push_back({weights[i], g[i], m[i], v[i]});
+    return out;
 }
 
-Step train_step(State& state, const Settings& s, std::span<const int> ids, Gpt2& grad) {
+bool is_matrix(const Parameter& p) { return p.shape.size() == 2; }
+bool is_in_block(const Parameter& p) { return p.name.starts_with("h."); }
+
+void update_by_adam(const AdamSettings& adam, const Trained& t, int64_t step) {
+    AdamRates rates = adam_rates(adam, step);
+    auto at = [](const Parameter& p, int64_t begin) { return p.tensor->data.data() + begin; };
+    parallel_ranges(t.weights.tensor->size(), grain, [&](int64_t begin, int64_t end) {
+        adam_update(rates, end - begin, at(t.grad, begin), at(t.weights, begin), at(t.m, begin),
+                    at(t.v, begin));
+        std::fill(at(t.grad, begin), at(t.grad, end), Real(0));
+    });
+}
+
+/// Queries, keys and values lie side by side in one matrix; each is one for Muon.
+void update_by_muon(const MuonSettings& muon, const std::vector<Trained>& matrices,
+                    int64_t d_model) {
+    struct Part {
+        const Trained* trained;
+        int64_t begin, width;
+    };
+    std::vector<Part> parts;
+    for (const Trained& t : matrices) {
+        int64_t width = t.weights.shape[1];
+        int64_t part = width == 3 * d_model ? d_model : width;
+        for (int64_t begin = 0; begin < width; begin += part) parts.push_back({&t, begin, part});
+    }
+    parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
+        auto [trained, begin, width] = parts[i];
+        auto part = [&](const Parameter& p) { return columns(p.tensor->matrix(), begin, width); };
+        MatrixView g = part(trained->grad);
+        muon_update(muon, g, part(trained->weights), part(trained->m));
+        for (int64_t row = 0; row < g.rows; ++row) {
+            std::fill_n(g.data + row * g.stride, g.cols, Real(0));
+        }
+    });
+}
+
+}  // namespace
+
+void update(State& state, Gpt2& grad, const Settings& s) {
+    double rate = learning_rate(s, state.n_done);
+    ++state.n_done;
+    std::vector<Trained> matrices;
+    for (const Trained& t : all_trained(state, grad)) {
+        if (is_matrix(t.weights) && is_in_block(t.weights)) {
+            matrices.push_back(t);
+            continue;
+        }
+        AdamSettings adam = s.adam;
+        adam.learning_rate = rate;
+        adam.weight_decay = is_matrix(t.weights) ? s.weight_decay : 0;
+        update_by_adam(adam, t, state.n_done);
+    }
+    update_by_muon(
+        {.learning_rate = rate, .momentum = s.muon_momentum, .weight_decay = s.weight_decay},
+        matrices, s.config.d_model);
+}
+
+Step train_step(State& state, const Settings& s, const Text& text, Gpt2& grad) {
+    // Choose what to learn from, and among which tokens.
+    WindowPlan plan = {.n_window = s.n_window, .n_ctx = s.config.n_ctx, .seed = s.seed};
+    std::vector<int> windows = step_windows(plan, text.ids, state.n_done), targets;
+    for (auto at = windows.begin(); at < windows.end(); at += s.config.n_ctx + 1) {
+        targets.insert(targets.end(), at + 1, at + s.config.n_ctx + 1);
+    }
+    bool estimates = s.n_frequent > 0;
+    Candidates candidates;
+    if (estimates) candidates = step_candidates(text, s.n_frequent, targets, state.n_done);
+
+    // Take the loss and its gradients, clip, and step.
     Step step = {};
-    step.loss =
-        loss_and_gradients(state.model, step_windows(s, ids, state.n_done), s.n_window, grad);
+    step.loss = loss_and_gradients(state.model, windows, s.n_window, grad,
+                                   estimates ? &candidates : nullptr);
     step.norm = clip(grad, s.most_norm);
     if (!std::isfinite(step.loss) || !std::isfinite(step.norm)) {
         fail(format("the loss is %g, the norm of its gradient %g", step.loss, step.norm),
@@ -224,11 +206,11 @@ std::string recipe(const Settings& s, std::span<const int> ids) {
     uint64_t hash = 0xcbf29ce484222325;  // of the tokens: FNV-1a
     for (int id : ids) hash = (hash ^ static_cast<uint64_t>(id)) * 0x100000001b3;
     return format(
-        "%ld windows of %ld, %ld heads, rate %g after %ld steps, decay in %g, AdamW %g %g %g, "
-        "weight decay %g, norm %g, seed %lu, %zu tokens %016lx",
-        s.n_window, s.config.n_ctx, s.config.n_head, s.peak_rate, s.n_warm_up, s.decay_share,
-        s.adam.beta1, s.adam.beta2, s.adam.epsilon, s.weight_decay, s.most_norm, s.seed, ids.size(),
-        hash);
+        "%ld windows of %ld, %ld heads, %ld frequent, rate %g after %ld steps, decay in %g, "
+        "Muon %g, AdamW %g %g %g, weight decay %g, norm %g, seed %lu, %zu tokens %016lx",
+        s.n_window, s.config.n_ctx, s.config.n_head, s.n_frequent, s.peak_rate, s.n_warm_up,
+        s.decay_share, s.muon_momentum, s.adam.beta1, s.adam.beta2, s.adam.epsilon, s.weight_decay,
+        s.most_norm, s.seed, ids.size(), hash);
 }
 
 void save_state(const State& state, const Settings& settings, const std::string& recipe,

@@ -1,6 +1,7 @@
-// The parts of nano's training that can be tested by themselves: the texts as windows of tokens,
-// the learning rate of a step, the step itself, the checkpoint. One step: mean cross-entropy and
-// its gradients (model/gpt2_backward), clipping, AdamW (math/adam).
+// The parts of nano's training that can be tested by themselves: the learning rate of a step, the
+// step itself, the checkpoint, what the model can do. One step: mean cross-entropy among
+// candidates and its gradients (model/gpt2_backward), clipping, then Muon (math/muon) for the
+// matrices of the blocks and AdamW (math/adam) for all else.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 
 #include "math/adam.h"
 #include "model/gpt2.h"
-#include "text/tokenizer.h"
+#include "weights/nano/texts.h"
 
 namespace vimach::nano {
 
@@ -18,29 +19,19 @@ struct Settings {
     Gpt2Config config = {
         .n_layer = 12, .n_head = 4, .d_model = 128, .d_mlp = 512, .n_ctx = 256, .d_vocab = 50257};
     int64_t n_step = 0;    ///< of the whole training
-    int64_t n_window = 4;  ///< of n_ctx tokens in a step
-    double peak_rate = 3e-3;
+    int64_t n_window = 8;  ///< of n_ctx tokens in a step
+    /// Ids that are candidates in every step, halved; see step_candidates. 0: the full softmax.
+    int64_t n_frequent = 1024;
+    double peak_rate = 4e-3;
     int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0
     double decay_share = 0.3;   ///< of the steps, the last: the rate falls to 0 along a cosine
     double weight_decay = 0.1;  ///< on matrices and embeddings; none on biases and layer norms
     double most_norm = 1;       ///< gradients of a larger norm are scaled down to it
-    /// A step sees 1,024 tokens only, so the mean of squares is kept over some 70 steps.
+    double muon_momentum = 0.95;
+    /// A step sees few tokens, so the mean of squares is kept over a hundred steps.
     AdamSettings adam = {.beta1 = 0.9, .beta2 = 0.99};
     uint64_t seed = 1;
 };
-
-/// The tokens of all works of a split ("train" or "validation") in the order of FOLDER/SOURCES.tsv,
-/// "<|endoftext|>" before each. That table has the columns `split` and `file`, and names no file
-/// twice.
-struct Split {
-    std::vector<int> ids = {};
-    int64_t n_byte = 0, n_work = 0;
-};
-Split read_split(const Tokenizer& tokenizer, const std::string& folder, const std::string& split);
-
-/// The windows of a step, n_window * (n_ctx + 1) ids. Every pass over the tokens cuts them at
-/// another offset and takes the windows in another order, given by the seed.
-std::vector<int> step_windows(const Settings& settings, std::span<const int> ids, int64_t step);
 
 /// The learning rate of a step, counted from 0: warm-up, plateau, cosine decay to 0 (Hu et al.
 /// 2024, sec. 4). As long as the decay has not begun, n_step may still be changed.
@@ -61,7 +52,7 @@ struct State {
 };
 State start(const Settings& settings);
 
-/// One step of AdamW on every parameter; leaves `grad` all zero for the next.
+/// One step of the optimisers on every parameter; leaves `grad` all zero for the next.
 void update(State& state, Gpt2& grad, const Settings& settings);
 
 /// Mean loss in nats of a step, before it, and the norm of its gradient before clipping.
@@ -69,9 +60,9 @@ struct Step {
     double loss, norm;
 };
 
-/// One whole step on its windows of the tokens. `grad` is all zero before and after. Throws, with
+/// One whole step on its windows of the text. `grad` is all zero before and after. Throws, with
 /// the weights as they were, where the loss or the norm is no number.
-Step train_step(State& state, const Settings& settings, std::span<const int> ids, Gpt2& grad);
+Step train_step(State& state, const Settings& settings, const Text& text, Gpt2& grad);
 
 /// What the numbers of a training follow from: settings, seed and tokens. Without n_step, which
 /// may still change before the decay.
