@@ -52,7 +52,8 @@ double levelled(double value) {
 }  // namespace
 
 TEST_CASE("muon: a step keeps the directions of a gradient and levels its singular values") {
-    constexpr double tolerance = sizeof(Real) == 4 ? 1e-5 : 1e-12;
+    // The step adds 1e-12 to the norm, and five rounds make that 500 times as much.
+    constexpr double tolerance = sizeof(Real) == 4 ? 1e-5 : 1e-9;
     for (int k = 0; k < 3; ++k) {
         CHECK(levelled(values[k]) > 0.65);
         CHECK(levelled(values[k]) < 1.25);
