@@ -96,6 +96,31 @@ TEST_CASE("train: weights shrink where there is no gradient, biases and layer no
     CHECK(state.n_done == 1);
 }
 
+TEST_CASE("train: Muon has the matrices of the blocks, and Q, K and V apart; Adam the rest") {
+    // Muon keeps no mean of squares.
+    State state = start(tiny);
+    Gpt2 grad = zeros_like(state.model), before = state.model;
+    for (Parameter& p : parameters(grad)) std::ranges::fill(p.tensor->data, Real(0.1));
+    for (int64_t i = 0; i < 8; ++i) grad.blocks[0].W_QKV.row(i)[0] = 100;  // in Q alone
+    update(state, grad, tiny);
+    for (const Parameter& p : parameters(state.v)) {
+        bool by_muon = p.name.starts_with("h.") && p.shape.size() == 2;
+        CHECK_MESSAGE((p.tensor->data[0] == 0) == by_muon, p.name);
+    }
+
+    // Three matrices of equal rank take steps of equal length, whatever their gradients' lengths.
+    double length[3] = {};
+    for (int64_t i = 0; i < 8; ++i) {
+        for (int64_t j = 0; j < 24; ++j) {
+            double old =
+                before.blocks[0].W_QKV.row(i)[j] * (1 - learning_rate(tiny, 0) * tiny.weight_decay);
+            length[j / 8] += std::pow(state.model.blocks[0].W_QKV.row(i)[j] - old, 2);
+        }
+    }
+    CHECK(length[0] == doctest::Approx(length[1]).epsilon(1e-3));
+    CHECK(length[2] == doctest::Approx(length[1]).epsilon(1e-3));
+}
+
 TEST_CASE("train: long gradients are scaled to the norm, short ones stay") {
     Gpt2 grad = zeros_like(start(tiny).model);
     grad.W_E.data[5] = 3;
