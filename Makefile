@@ -6,7 +6,7 @@ CXXFLAGS ?= -O3 -march=$(MARCH)
 # -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651).
 WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
 # sqrt needs no errno and a comparison no trap; without these, loops with them become SIMD code on
-# every processor (with the trap, exp stays scalar on all that have no AVX-512). No digit changes.
+# every processor (with the trap, exp stays scalar on all that have no AVX-512). No value depends on either.
 COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno -fno-trapping-math $(WARNINGS) -pthread -I. -Isrc -MMD -MP
 LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
 MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc))

@@ -105,6 +105,10 @@ Real sum_of_exp(std::span<const Real> x, Real shift) {
     return lanes.total();
 }
 
+void add(std::span<const Real> x, std::span<Real> y) {
+    for (size_t i = 0; i < x.size(); ++i) y[i] += x[i];
+}
+
 void add_column_sums(ConstMatrixView x, Tensor& sums) {
     if (sums.size() == 0) return;
     require_shape(sums, {x.cols}, "add_column_sums: sums");

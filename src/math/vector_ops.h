@@ -89,6 +89,9 @@ Real exp_and_sum(std::span<Real> x, Real shift);
 /// The sum that exp_and_sum returns, leaving x as it is.
 Real sum_of_exp(std::span<const Real> x, Real shift);
 
+/// y += x, element by element; as long as each other.
+void add(std::span<const Real> x, std::span<Real> y);
+
 /// sums[j] += the sum of column j; nothing where there are no sums.
 void add_column_sums(ConstMatrixView x, Tensor& sums);
 

@@ -8,6 +8,7 @@
 
 #include "core/ensure.h"
 #include "core/parallel.h"
+#include "math/vector_ops.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
 
@@ -232,18 +233,14 @@ void add_shares(std::vector<WindowPass>& passes, Gpt2& grad) {
     for (WindowPass& pass : passes) shares.push_back(parameters(pass.grad));
     parallel_for(static_cast<int64_t>(sums.size()), [&](int64_t i) {
         for (const std::vector<Parameter>& share : shares) {
-            const std::vector<Real>& from = share[i].tensor->data;
-            std::vector<Real>& to = sums[i].tensor->data;
-            for (size_t j = 0; j < from.size(); ++j) to[j] += from[j];
+            add(share[i].tensor->data, sums[i].tensor->data);
         }
     });
 
     // Undo resid_pre = W_E[id] + W_pos[position] for the tokens.
     for (const WindowPass& pass : passes) {
         for (int64_t i = 0; i < pass.grad_resid.rows(); ++i) {
-            std::span<const Real> from = pass.grad_resid.row(i);
-            std::span<Real> token = grad.W_E.row(pass.inputs[i]);
-            for (size_t j = 0; j < from.size(); ++j) token[j] += from[j];
+            add(pass.grad_resid.row(i), grad.W_E.row(pass.inputs[i]));
         }
     }
 }

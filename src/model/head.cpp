@@ -214,11 +214,7 @@ double head_loss_and_gradients(ConstMatrixView x, const Tensor& W_E, std::span<c
     double loss = weighted_loss(x, W, at, candidates.log_weights, grad_x, grad_W);
 
     // Undo the gathering: the gradient of every row goes where the row came from.
-    for (int64_t i = 0; i < n; ++i) {
-        std::span<Real> to = grad_W_E.row(candidates.ids[i]);
-        std::span<const Real> from = grad_W.row(i);
-        for (size_t j = 0; j < to.size(); ++j) to[j] += from[j];
-    }
+    for (int64_t i = 0; i < n; ++i) add(grad_W.row(i), grad_W_E.row(candidates.ids[i]));
     return loss;
 }
 

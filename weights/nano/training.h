@@ -20,7 +20,7 @@ struct Settings {
         .n_layer = 12, .n_head = 4, .d_model = 128, .d_mlp = 512, .n_ctx = 256, .d_vocab = 50257};
     int64_t n_step = 0;    ///< of the whole training
     int64_t n_window = 8;  ///< of n_ctx tokens in a step
-    /// Ids that are candidates in every step, halved; see step_candidates. 0: the full softmax.
+    /// Half the number of ids that are candidates in every step (step_candidates); 0: full softmax.
     int64_t n_frequent = 1024;
     double peak_rate = 4e-3;
     int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0
