@@ -6,32 +6,32 @@ CXXFLAGS ?= -O3 -march=$(MARCH)
 # -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651).
 WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
 # sqrt needs no errno and a comparison no trap; without these, loops with them become SIMD code on
-# every processor (with the trap, exp stays scalar on all that have no AVX-512). No value depends on either.
-COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno -fno-trapping-math $(WARNINGS) -pthread -I. -Isrc -MMD -MP
+# every processor (with the trap, exp stays scalar on all that have no AVX-512). No value depends on
+# either.
+COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno -fno-trapping-math $(WARNINGS) -pthread \
+            -I. -Isrc -MMD -MP
 LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
 MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc))
 
-comma    := ,
-
 SOURCES  := $(wildcard src/*/*.cpp)
-# A chapter may keep parts of itself in files beside it.
-PARTS    := controls page plan scores store stream
-CHAPTERS := $(sort $(filter-out $(addprefix %_,$(PARTS)),$(patsubst chapters/%.cpp,%,$(wildcard chapters/*.cpp))))
+CHAPTERS := $(sort $(patsubst chapters/%/chapter.cpp,%,$(wildcard chapters/*/chapter.cpp)))
 NUMBERS  := $(foreach chapter,$(CHAPTERS),$(firstword $(subst _, ,$(chapter))))
 TRAINER  := weights/nano/training.cpp weights/nano/texts.cpp
 TESTS    := $(wildcard tests/*_test.cpp)
-chapter_of = $(filter $1_%,$(CHAPTERS))
+PARTS    := $(filter-out %/chapter.cpp,$(wildcard chapters/*/*.cpp))
 
 # Three builds of the same sources: float (the product), double (checks derivatives), sanitize.
-objects = $(patsubst %.cpp,build/$1/%.o,$2)
-build/float/%.o:    FLAGS :=
-build/double/%.o:   FLAGS := -DVIMACH_DOUBLE
-build/sanitize/%.o: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
-                             -fsanitize=address,undefined
+objects    = $(patsubst %.cpp,build/$1/%.o,$2)
+objects_of = $(call objects,float,$(wildcard chapters/$1/*.cpp))
+program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
+build/double/%:   FLAGS := -DVIMACH_DOUBLE
+build/sanitize/%: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+                           -fsanitize=address,undefined
 
-.PHONY: weights/gpt2-shape all run run-full test verify sanitize check bench clean help train-nano nano-card differential fuzz $(NUMBERS) \
-        $(addprefix verify-,$(NUMBERS))
+.PHONY: all run run-full test verify sanitize check bench clean help train-nano nano-card \
+        differential fuzz weights/gpt2-shape $(NUMBERS) $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
+.SECONDEXPANSION:
 
 all: $(addprefix build/,$(CHAPTERS))  ## build every chapter
 
@@ -40,54 +40,55 @@ help:  ## list the targets
 	    sed 's/^\(.\{26\}\) */\1/'
 	@echo '  make 00, 01, ...        build and run one chapter; options in ARGS="..."'
 	@echo '  make verify-00, ...     compare one chapter with its known output'
+	@echo '  make V=1 ...            show whole commands'
 
 # --- build --------------------------------------------------------------------------------------
 
-# Every build compiles every file by the same rule; -MMD keeps track of the headers.
-define compile_rule
-build/$1/%.o: %.cpp
-	@mkdir -p $$(@D)
-	$$(COMPILE) $$(FLAGS) -c $$< -o $$@
-endef
-$(foreach build,float double sanitize,$(eval $(call compile_rule,$(build))))
+# Each rule prints one short line, or with V=1 the whole command. -MMD keeps track of the headers.
+say     = $(if $(V),,@echo "$1 $2" &&)
+compile = $(call say,CXX,$<) mkdir -p $(@D) && $(COMPILE) $(FLAGS) -c $< -o $@
+link    = $(call say,LD,$@) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+
+build/float/%.o: %.cpp
+	$(compile)
+build/double/%.o: %.cpp
+	$(compile)
+build/sanitize/%.o: %.cpp
+	$(compile)
 
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
-parts_of = $(wildcard $(foreach part,$(PARTS),chapters/$(firstword $(subst _, ,$1))_$(part).cpp))
-define chapter_rule
-build/$1: $(call objects,float,chapters/$1.cpp $(call parts_of,$1) $(SOURCES))
-	$$(CXX) $$^ $$(LIBRARIES) -o $$@
-endef
-$(foreach chapter,$(CHAPTERS),$(eval $(call chapter_rule,$(chapter))))
+# Everything of src, once for each build.
+build/%/libvimach.a: $(addprefix build/%/,$(SOURCES:.cpp=.o))
+	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
 
-build/random_model: build/float/weights/random_model.o $(call objects,float,$(SOURCES))
-	$(CXX) $^ $(LIBRARIES) -o $@
+# A chapter is all that lies in its folder, and the library.
+$(addprefix build/,$(CHAPTERS)): build/%: $$(call objects_of,$$*) build/float/libvimach.a
+	$(link)
 
-build/train_nano: $(call objects,float,weights/nano/train.cpp $(TRAINER) $(SOURCES))
-	$(CXX) $^ $(LIBRARIES) -o $@
+build/random_model: build/float/weights/random_model.o build/float/libvimach.a
+	$(link)
 
-build/verify: build/float/tests/verify.o $(call objects,float,$(SOURCES))
-	$(CXX) $^ $(LIBRARIES) -o $@
+build/train_nano: $(call objects,float,weights/nano/train.cpp $(TRAINER)) build/float/libvimach.a
+	$(link)
 
-build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(TRAINER) $(SOURCES))
-	$(CXX) $^ $(LIBRARIES) -o $@
+build/verify: build/float/tests/verify.o build/float/libvimach.a
+	$(link)
 
-define unit_rule
-build/$1/tests/unit: build/$1/tests/main.o $(call objects,$1,tests/fuzz_targets.cpp $(call parts_of,*_) $(TRAINER) $(SOURCES) $(TESTS))
-	$$(CXX) $2 $$^ $$(LIBRARIES) -o $$@
-endef
-$(eval $(call unit_rule,float))
-$(eval $(call unit_rule,double))
-$(eval $(call unit_rule,sanitize,-fsanitize=address$(comma)undefined))
+build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(TRAINER)) build/float/libvimach.a
+	$(link)
+
+UNIT := tests/main.cpp tests/fuzz_targets.cpp $(PARTS) $(TRAINER) $(TESTS)
+build/%/tests/unit: $(addprefix build/%/,$(UNIT:.cpp=.o)) build/%/libvimach.a
+	$(link)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # --- run ----------------------------------------------------------------------------------------
 
-.SECONDEXPANSION:
-$(NUMBERS): %: build/$$(call chapter_of,$$@)  # one chapter, with its own options
-	build/$(call chapter_of,$@) $(ARGS)
+$(NUMBERS): $$(call program_of,$$@)  # one chapter, with its own options
+	$< $(ARGS)
 
 run: all  ## build and run every chapter with --quick
 	@set -e; for chapter in $(CHAPTERS); do \
@@ -115,10 +116,10 @@ test: all build/train_nano build/bench build/verify build/float/tests/unit build
 
 verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known output
 
-$(addprefix verify-,$(NUMBERS)): verify-%: build/$$(call chapter_of,$$*) build/verify
+$(addprefix verify-,$(NUMBERS)): verify-%: $$(call program_of,$$*) build/verify
 	@rm -rf out/verify/$*
 	@mkdir -p out/verify
-	@build/$(call chapter_of,$*) --quick --out out/verify/$* > out/verify/$*.txt
+	@$< --quick --out out/verify/$* > out/verify/$*.txt
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
 
 sanitize: all build/verify build/sanitize/tests/unit  ## run the unit tests under ASan and UBSan

@@ -51,7 +51,7 @@ std::string expected_file() {
 }  // namespace
 
 TEST_CASE("chapter 4: bad input gets one line that names the place and the remedy") {
-    check_refused("$A --preset lecture", 2, "use seed or course");
+    check_refused("$A --preset lecture", 2, "use document or notebook");
     check_refused("$A --layer hidden:12", 2, "hidden:N, block:N or mlp:N with N from 0 to 11");
     check_refused("$A --layer attn:1", 2, "there is no target 'attn:1'");
     check_refused("$A --dim 128", 2, "from 0 to 127");
@@ -84,7 +84,7 @@ TEST_CASE("chapter 4: every kind of target runs, and says both of its names") {
     check_contains(run("$A $SMALL --layer hidden:0").out, "hidden:0 = blocks.0.resid_pre");
     check_contains(run("$A $SMALL --layer block:11 --tokens 2").out, "mean over 2 tokens");
     Outcome neuron = run("$A $SMALL --preset course --layer mlp:2 --dim 511 --at 0");
-    check_contains(neuron.out, "preset course; target mlp:2 = blocks.2.mlp_post, dimension 511");
+    check_contains(neuron.out, "preset notebook; target mlp:2 = blocks.2.mlp_post, dimension 511");
     check_contains(neuron.out, "5 tokens, at position 0");
     check_contains(neuron.out, "position embeddings added; 2 starts, 3 steps");
     Outcome off = run("$A $SMALL --preset course --positions off --lambda 0");

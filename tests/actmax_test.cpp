@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "chapters/04_controls.h"
+#include "chapters/04_activation_maximization/controls.h"
 #include "core/ensure.h"
 #include "core/rng.h"
 #include "math/vector_ops.h"

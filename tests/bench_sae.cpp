@@ -45,7 +45,7 @@ double run_epoch(Case& c) {
 Tensor real_rows() {
     constexpr int64_t n_row = 10'230, n_window = 40, n_ctx = 256, first = 3, n_layer = 6;
     Gpt2 model = load_gpt2("weights/nano");
-    std::string path = "chapters/data/03_led.html";
+    std::string path = "chapters/03_laminar_profile/data/led.html";
     std::vector<int> ids =
         load_tokenizer().encode(read_article(read_text(path), PageForm::text, path));
     ids.resize(n_window * n_ctx);

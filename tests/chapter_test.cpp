@@ -108,7 +108,7 @@ TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another pr
 }
 
 TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all files") {
-    check_refused("$SAE --preset lecture", 2, "use seed or course");
+    check_refused("$SAE --preset lecture", 2, "use document or notebook");
     check_refused("$SAE --model weights/nano", 2, "unknown option '--model'");
     Outcome one = run("VIMACH_THREADS=1 $SAE --quick"),
             two = run("VIMACH_THREADS=2 $SAE --quick && ls out/01");
@@ -130,7 +130,7 @@ constexpr const char* short_passage =
 }  // namespace
 
 TEST_CASE("chapter 2: bad input gets one line that names the place and the remedy") {
-    check_refused("$PAL --preset lecture", 2, "use seed or course");
+    check_refused("$PAL --preset lecture", 2, "use document or notebook");
     check_refused("printf 'In Hungary' > p; $PAL --text p", 1, "the model takes 8 to 256 (p)");
     check_refused("yes Hungary | head -n 300 > p; $PAL --text p", 1, "give a shorter passage");
     check_refused("$PAL --layer 12 > /dev/null", 2, "give a whole number from 0 to 11");
@@ -167,7 +167,7 @@ TEST_CASE("chapter 5: bad input gets one line that names the place and the remed
     check_refused("printf 'Ask him and him.\\n' > a; $GED --him a", 1, "'him' 2 times");
     check_refused("printf 'I saw him.\\nI hid him.\\nI met him.\\n' > a; $GED --him a", 1,
                   "3 sentences with him, but 55 with her");
-    check_refused("$GED --preset lecture", 2, "use seed or course");
+    check_refused("$GED --preset lecture", 2, "use document or notebook");
     check_refused("$GED --layer 12", 2, "from 0 to 11");
 }
 

@@ -4,9 +4,9 @@
 
 #include <doctest/doctest.h>
 
-#include "chapters/01_controls.h"
-#include "chapters/02_controls.h"
-#include "chapters/05_controls.h"
+#include "chapters/01_sparse_autoencoder/controls.h"
+#include "chapters/02_palinka_sae/controls.h"
+#include "chapters/05_him_her_ged/controls.h"
 #include "show/report.h"
 #include "support.h"
 

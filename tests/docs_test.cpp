@@ -355,9 +355,8 @@ TEST_CASE("docs: every make command can be run") {
                      "docs/a.md:3: the Makefile cannot make v-01"});
 
     std::vector<std::string> chapters;
-    for (const TextFile& file : read_project_files({"chapters"}, {".cpp"})) {
-        std::string name = std::filesystem::path(file.path).stem().string();
-        if (!name.ends_with("_controls")) chapters.push_back(name);
+    for (const TextFile& file : read_project_files({"chapters"}, {"chapter.cpp"})) {
+        chapters.push_back(std::filesystem::path(file.path).parent_path().filename().string());
     }
     targets = make_targets(read_project_file("Makefile").text, chapters);
     Violations found;

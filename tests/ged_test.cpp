@@ -8,7 +8,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "chapters/05_controls.h"
+#include "chapters/05_him_her_ged/controls.h"
 #include "core/ensure.h"
 #include "core/files.h"
 #include "core/rng.h"

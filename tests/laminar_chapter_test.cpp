@@ -54,7 +54,7 @@ TEST_CASE("chapter 3: bad input gets one line that names the place and the remed
     check_refused("$L --layers 3-1", 2, "'3-1' is no list of layers");
     check_refused("$L --epochs 0", 2, "give a whole number from 1");
     check_refused("$L --tokens 1", 2, "give a whole number from 8");
-    check_refused("$L --preset lecture", 2, "use seed or course");
+    check_refused("$L --preset lecture", 2, "use document or notebook");
     check_refused("$L --page missing.html", 1, "missing.html");
     check_refused("echo '<p>hello</p>' > p; $L --page p", 1, "no 'mw-body-content' (p)");
     check_refused("echo 'mw-body-content' > p; $L --page p", 1, "no 'id=\"References\"'");
@@ -90,7 +90,7 @@ TEST_CASE("chapter 3: finished layers of another run are refused, and --fresh fo
     Outcome outcome =
         run(interrupted_by("KILL") +
             "for change in '--epochs 13' '--tokens 512' '--preset course' '--page p.html'; do "
-            "sed s/diode/triode/g $(dirname $L)/../chapters/data/03_led.html > p.html; "
+            "sed s/diode/triode/g $(dirname $L)/../chapters/03*/data/led.html > p.html; "
             "$L $SMALL --out k $change 2>&1 >/dev/null | tail -n 1; done; "
             "$L $SMALL --out k --epochs 13 --fresh >/dev/null 2>&1; echo $?");
     size_t n_refused = 0;

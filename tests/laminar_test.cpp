@@ -7,10 +7,10 @@
 #include <cmath>
 #include <set>
 
-#include "chapters/03_controls.h"
-#include "chapters/03_plan.h"
-#include "chapters/03_store.h"
-#include "chapters/03_stream.h"
+#include "chapters/03_laminar_profile/controls.h"
+#include "chapters/03_laminar_profile/plan.h"
+#include "chapters/03_laminar_profile/store.h"
+#include "chapters/03_laminar_profile/stream.h"
 #include "core/files.h"
 #include "core/rng.h"
 #include "math/stats.h"
@@ -64,7 +64,8 @@ std::string verdict_of(const std::vector<Claim>& claims, const std::string& id) 
 // --- the page -----------------------------------------------------------------------------------
 
 TEST_CASE("laminar: the page is long enough, says nothing twice, and has both marks") {
-    std::string path = find_in_project("chapters/data/03_led.html"), page = test::read_raw(path);
+    std::string path = find_in_project("chapters/03_laminar_profile/data/led.html");
+    std::string page = test::read_raw(path);
     std::string text = read_article(page, PageForm::text, path);
     std::string markup = read_article(page, PageForm::markup, path);
     Tokenizer tokenizer = load_tokenizer();

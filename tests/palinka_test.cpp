@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "chapters/02_controls.h"
+#include "chapters/02_palinka_sae/controls.h"
 #include "core/rng.h"
 #include "math/stats.h"
 #include "support.h"

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string>
 
-#include "chapters/01_controls.h"
+#include "chapters/01_sparse_autoencoder/controls.h"
 #include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"

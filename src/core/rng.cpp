@@ -92,4 +92,6 @@ std::vector<int64_t> Rng::permutation(int64_t n) {
     return order;
 }
 
+uint64_t run_seed(uint64_t seed, int64_t i) { return seed * 1'000'003 + static_cast<uint64_t>(i); }
+
 }  // namespace vimach

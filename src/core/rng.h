@@ -34,4 +34,7 @@ private:
     bool has_spare_ = false;
 };
 
+/// The seed of draw or run i of many, apart from those of its neighbours.
+uint64_t run_seed(uint64_t seed, int64_t i);
+
 }  // namespace vimach

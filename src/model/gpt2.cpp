@@ -240,6 +240,14 @@ Taps run_blocks(const Gpt2& model, Tensor& resid, int64_t n_window, const RunOpt
 
 // --- unembed ------------------------------------------------------------------------------------
 
+Tensor activations(const Gpt2& model, std::span<const int> ids, int64_t n_window,
+                   const std::string& tap) {
+    int64_t layer = cut_tap(tap).layer;
+    int64_t stop = layer >= 0 && layer < model.config.n_layer ? layer + 1 : -1;  // -1 refuses it
+    Tensor resid = embed_ids(model, ids, n_window);
+    return std::move(run_blocks(model, resid, n_window, {.stop = stop, .taps = {tap}}).at(tap));
+}
+
 Tensor final_norm(const Gpt2& model, const Tensor& resid) {
     require_shape(resid, {-1, model.config.d_model}, "final_norm: resid");
     Tensor normed(resid.shape);

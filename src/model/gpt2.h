@@ -82,6 +82,11 @@ std::span<const char* const> tap_names();
 /// changes no digit of the result.
 Taps run_blocks(const Gpt2& model, Tensor& resid, int64_t n_window, const RunOptions& options = {});
 
+/// One activation of a text, the field's run_with_cache: embed_ids, then run_blocks as far as the
+/// tap, e.g. "blocks.6.mlp_pre". [n_window * n_token, width], patterns as in RunOptions.
+Tensor activations(const Gpt2& model, std::span<const int> ids, int64_t n_window,
+                   const std::string& tap);
+
 /// Final layer norm: [n, d_model] -> [n, d_model].
 Tensor final_norm(const Gpt2& model, const Tensor& resid);
 

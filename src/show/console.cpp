@@ -10,6 +10,7 @@
 #include <new>
 
 #include "core/ensure.h"
+#include "core/files.h"
 #include "core/parallel.h"
 #include "math/blas.h"
 #include "text/pretokenizer.h"
@@ -23,7 +24,7 @@ constexpr const char* version = "0.1";
 std::vector<OptionHelp> all_options(const ChapterInfo& info) {
     std::vector<OptionHelp> list = info.options;
     if (info.has_presets) {
-        list.push_back({"--preset", "seed|course", "settings of the document or of the notebook"});
+        list.push_back({"--preset", "NAME", "settings of the document (default) or the notebook"});
     }
     if (info.has_model) list.push_back({"--model", "DIR", "the model (weights/nano)"});
     list.push_back({"--seed", "N", "of every random number (1)"});
@@ -95,9 +96,10 @@ std::string Options::text(const std::string& name, const std::string& otherwise)
 }
 
 std::string Options::preset() const {
-    std::string name = text("--preset", "seed");
-    if (name == "seed" || name == "course") return name;
-    throw UsageError("there is no preset '" + name + "'", "--preset", "use seed or course");
+    std::string name = text("--preset", "document");
+    if (name == "document" || name == "seed") return "document";
+    if (name == "notebook" || name == "course") return "notebook";
+    throw UsageError("there is no preset '" + name + "'", "--preset", "use document or notebook");
 }
 
 int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low,
@@ -152,6 +154,10 @@ std::string output_folder(const Options& options, const ChapterInfo& info) {
     std::filesystem::create_directories(folder, error);
     if (!error && std::filesystem::is_directory(folder, error)) return folder;
     fail("cannot create the folder", folder, "choose another with --out");
+}
+
+std::string chapter_file(const ChapterInfo& info, const std::string& name) {
+    return find_in_project("chapters/" + std::string(info.name) + "/" + name);
 }
 
 void announce_report(const std::string& folder) {

@@ -21,7 +21,7 @@ struct ChapterInfo {
     const char* purpose;              ///< one sentence
     std::vector<OptionHelp> options;  ///< its own, beside --seed --out --quick --help --version
     bool has_model = true;            ///< takes --model
-    bool has_presets = true;          ///< takes --preset seed|course
+    bool has_presets = true;          ///< takes --preset document|notebook
 };
 
 /// The options given, checked against those that the chapter has.
@@ -33,7 +33,8 @@ public:
     bool has(const std::string& name) const { return given_.contains(name); }
     std::string text(const std::string& name, const std::string& otherwise) const;
 
-    /// --preset: "seed" where it is not given; throws UsageError unless it is seed or course.
+    /// --preset: "document", also where it is not given, or "notebook". The former names, seed and
+    /// course, are taken as well. Throws UsageError for any other.
     std::string preset() const;
 
     /// A whole number from `low` to `high`; throws UsageError otherwise.
@@ -53,6 +54,9 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(
 /// The folder that a chapter writes to: --out, else out/NN of the chapter's name. Called before
 /// the work: throws if it cannot be created.
 std::string output_folder(const Options& options, const ChapterInfo& info);
+
+/// The path of a file of the chapter's own folder, e.g. "data/text.txt".
+std::string chapter_file(const ChapterInfo& info, const std::string& name);
 
 /// Says on standard error where the report is, once all results have reached standard output.
 void announce_report(const std::string& folder);
