@@ -50,7 +50,7 @@ Climb hand_made() {
 }
 
 std::string verdict_of(const Findings& f, const std::string& id) {
-    for (const Claim& claim : judge(f, {})) {
+    for (const OldClaim& claim : judge(f, {})) {
         if (claim.id == id) return verdict(claim);
     }
     return "no such claim";
@@ -295,7 +295,8 @@ TEST_CASE("chapter 4: every verdict can come out another way") {
     f.isotropic = {0.16, {0.14, 0.18}};
     f.growth_free = {20, {18, 22}};
     f.growth_held = {1, {0.9, 1.1}};
-    for (const Claim& claim : judge(f, {})) CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
+    for (const OldClaim& claim : judge(f, {}))
+        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
 
     const std::string same = "not distinguishable from control", no = "not reproduced";
     Findings other = f;

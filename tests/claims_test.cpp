@@ -1,12 +1,11 @@
 // Verdicts: the rule itself, and each claim of each chapter fed with numbers on which its verdict
 // comes out one way and then another.
-#include "show/claims.h"
-
 #include <doctest/doctest.h>
 
 #include "chapters/01_sparse_autoencoder/controls.h"
 #include "chapters/02_palinka_sae/controls.h"
 #include "chapters/05_him_her_ged/controls.h"
+#include "show/old_claims.h"
 #include "show/report.h"
 #include "support.h"
 
@@ -15,8 +14,8 @@ using namespace vimach;
 namespace {
 
 /// The verdict on one claim of a list.
-std::string verdict_of(const std::vector<Claim>& claims, const std::string& id) {
-    for (const Claim& claim : claims) {
+std::string verdict_of(const std::vector<OldClaim>& claims, const std::string& id) {
+    for (const OldClaim& claim : claims) {
         if (claim.id == id) return verdict(claim);
     }
     return "no such claim";
@@ -25,12 +24,12 @@ std::string verdict_of(const std::vector<Claim>& claims, const std::string& id) 
 }  // namespace
 
 TEST_CASE("verdict: each of the five, in their order") {
-    Claim claim = {.id = "x",
-                   .text = "",
-                   .document = "",
-                   .measured = {5, {4, 6}},
-                   .control = {1, {0, 2}},
-                   .criterion = {Criterion::Side::at_least, 4.5}};
+    OldClaim claim = {.id = "x",
+                      .text = "",
+                      .document = "",
+                      .measured = {5, {4, 6}},
+                      .control = {1, {0, 2}},
+                      .criterion = {Criterion::Side::at_least, 4.5}};
     CHECK(verdict(claim) == "reproduced");
     claim.criterion.threshold = 5.5;
     CHECK(verdict(claim) == "not reproduced");
@@ -49,13 +48,13 @@ TEST_CASE("verdict: each of the five, in their order") {
 }
 
 TEST_CASE("claims: the table and the files") {
-    Claim claim = {.id = "1a",
-                   .text = "it is so",
-                   .document = "63",
-                   .measure = "how much",
-                   .measured = {1.23456, {1, 2}},
-                   .control = {0, {0, 0}},
-                   .criterion = {Criterion::Side::at_least, 1}};
+    OldClaim claim = {.id = "1a",
+                      .text = "it is so",
+                      .document = "63",
+                      .measure = "how much",
+                      .measured = {1.23456, {1, 2}},
+                      .control = {0, {0, 0}},
+                      .criterion = {Criterion::Side::at_least, 1}};
     test::TempFolder folder;
     write_claims(folder.path(), {claim}, "nano", {});
     CHECK(test::read_raw(folder.file("claims.tsv")) ==
@@ -92,7 +91,8 @@ TEST_CASE("chapter 5: every verdict can come out another way") {
     f.auc_logistic = {0.85, {0.8, 0.9}};
     f.cosine_ged = {0.2, {0.1, 0.3}};
     f.cosine_pca = {0, {0, 1e-12}};
-    for (const Claim& claim : judge(f, {})) CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
+    for (const OldClaim& claim : judge(f, {}))
+        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
 
     Findings other = f;
     other.unshrunk_fails = false;
@@ -133,7 +133,7 @@ TEST_CASE("chapter 1: every verdict can come out another way") {
     f.finicky_untrained = {0.05, {0, 0.1}};
     f.identity = {0.01, {0, 0.02}};
     f.identity_untrained = {3, {2, 4}};
-    for (const Claim& claim : one::judge(f, {})) {
+    for (const OldClaim& claim : one::judge(f, {})) {
         CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
     }
 
@@ -193,7 +193,7 @@ palinka::Findings palinka_findings() {
 TEST_CASE("chapter 2: every verdict can come out another way") {
     namespace two = palinka;
     two::Findings f = palinka_findings();
-    for (const Claim& claim : two::judge(f, {})) {
+    for (const OldClaim& claim : two::judge(f, {})) {
         CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
     }
 

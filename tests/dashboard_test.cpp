@@ -31,7 +31,7 @@ TEST_CASE("dashboard: tokens and latents have cards, and links lead to cards tha
     CHECK(first < second);
     CHECK(page.find("<li>0 <span") == std::string::npos);
 
-    Drawing drawing = draw_dashboard({.title = "D"}, d);
+    Figure drawing = draw_dashboard({.title = "D"}, d);
     CHECK(drawing.data.header.back() == "latent 7");
     CHECK(drawing.data.rows[2][2] == "2");
     d.latents[0].values.pop_back();

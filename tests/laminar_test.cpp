@@ -52,8 +52,8 @@ double rising(double layer) { return 0.1 + 0.02 * layer; }
 double flat(double) { return 0.2; }
 double u_shaped(double layer) { return 0.2 + 0.01 * (layer - 6) * (layer - 6); }
 
-std::string verdict_of(const std::vector<Claim>& claims, const std::string& id) {
-    for (const Claim& claim : claims) {
+std::string verdict_of(const std::vector<OldClaim>& claims, const std::string& id) {
+    for (const OldClaim& claim : claims) {
         if (claim.id == id) return verdict(claim);
     }
     return "no such claim";

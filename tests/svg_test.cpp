@@ -10,7 +10,7 @@
 
 #include "core/ensure.h"
 #include "core/rng.h"
-#include "show/report.h"
+#include "show/document.h"
 
 using namespace vimach;
 

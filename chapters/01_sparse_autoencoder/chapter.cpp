@@ -299,7 +299,7 @@ void chapter(const Options& options) {
 
     // 10. Answer the question, claim by claim.
     Findings findings = find(arms, never, blank.runs, sources, mixed, s.criteria, rng_seed);
-    std::vector<Claim> claims = judge(findings, s.criteria);
+    std::vector<OldClaim> claims = judge(findings, s.criteria);
     std::printf("\n");
     print(verdict_table(claims));
     write_claims(folder, claims, "simulated sources", ablation);

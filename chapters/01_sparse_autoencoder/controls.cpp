@@ -280,7 +280,7 @@ Findings find(const std::vector<Arm>& arms, const std::vector<Score>& untrained,
     return f;
 }
 
-std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
+std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
     using Side = Criterion::Side;
 
     // 1a is arithmetic where the matrix alone gives the correlation.

@@ -8,7 +8,7 @@
 
 #include "lens/sae.h"
 #include "math/matrix.h"
-#include "show/claims.h"
+#include "show/old_claims.h"
 
 namespace vimach::unmixing {
 
@@ -105,6 +105,6 @@ Findings find(const std::vector<Arm>& arms, const std::vector<Score>& untrained,
               const Criteria& criteria, uint64_t seed);
 
 /// Claims 1a to 1f.
-std::vector<Claim> judge(const Findings& findings, const Criteria& criteria);
+std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
 
 }  // namespace vimach::unmixing

@@ -313,7 +313,7 @@ void chapter(const Options& options) {
     f.overfitting_null = seed_null(fvu_tied);
     f.lit = lit_by_topic(lit, topic.tokens, rng_seed);
     f.lit_others = lit_by_others(lit, topic.tokens, rng_seed);
-    std::vector<Claim> claims = judge(f, s.criteria);
+    std::vector<OldClaim> claims = judge(f, s.criteria);
     std::printf("\n");
     print(verdict_table(claims));
     write_claims(folder, claims, model.source, overlaps);

@@ -200,7 +200,7 @@ namespace {
 using Side = Criterion::Side;
 
 /// 2a and 2b: what tying and top-k decide by themselves, and what training has to show.
-void judge_size(const Findings& f, const Criteria& criteria, std::vector<Claim>& claims) {
+void judge_size(const Findings& f, const Criteria& criteria, std::vector<OldClaim>& claims) {
     auto tied = static_cast<double>(f.n_tied), untied = static_cast<double>(f.n_untied);
     claims.push_back({.id = "2a half",
                       .text = "tying halves the number of free parameters",
@@ -239,7 +239,7 @@ void judge_size(const Findings& f, const Criteria& criteria, std::vector<Claim>&
 }
 
 /// 2c to 2e: to what latents answer.
-void judge_latents(const Findings& f, const Criteria& criteria, std::vector<Claim>& claims) {
+void judge_latents(const Findings& f, const Criteria& criteria, std::vector<OldClaim>& claims) {
     claims.push_back({.id = "2c none",
                       .text = "more than half of the latents never answer to any token",
                       .document = "> 50 %",
@@ -276,8 +276,8 @@ void judge_latents(const Findings& f, const Criteria& criteria, std::vector<Clai
 
 }  // namespace
 
-std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
-    std::vector<Claim> claims;
+std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
+    std::vector<OldClaim> claims;
     judge_size(f, criteria, claims);
     judge_latents(f, criteria, claims);
     claims.push_back({.id = "2f seed",

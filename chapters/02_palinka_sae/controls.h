@@ -8,7 +8,7 @@
 
 #include "scores.h"
 #include "lens/sae.h"
-#include "show/claims.h"
+#include "show/old_claims.h"
 
 namespace vimach::palinka {
 
@@ -92,6 +92,6 @@ Findings find(const std::vector<SaeSummary>& trained, const std::vector<SaeSumma
               uint64_t seed);
 
 /// Claims 2a to 2g.
-std::vector<Claim> judge(const Findings& findings, const Criteria& criteria);
+std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
 
 }  // namespace vimach::palinka

@@ -351,7 +351,7 @@ void chapter(const Options& options) {
     f.first_token_control = *std::ranges::max_element(first.random, {}, &Measure::value);
     double ceiling = static_cast<double>(shape.sae.top_k) / static_cast<double>(shape.sae.n_latent);
     f.saturated = saturation(profiles.of[trained][0], ceiling);
-    std::vector<Claim> claims = judge(f, s.criteria);
+    std::vector<OldClaim> claims = judge(f, s.criteria);
     std::printf("\n");
     print(verdict_table(claims));
     write_claims(folder, claims, source + (scaled.empty() ? "" : ", scaled down"), rise);

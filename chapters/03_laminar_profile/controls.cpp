@@ -263,7 +263,7 @@ Measure distance_from(const Measure& minimum, double middle) {
 }
 
 /// The claims about one of the two sizes.
-void judge_size(const Findings& f, const Criteria& c, bool small, std::vector<Claim>& claims) {
+void judge_size(const Findings& f, const Criteria& c, bool small, std::vector<OldClaim>& claims) {
     bool about = f.whole && f.n_layer == (small ? 12 : 36);
     double middle = small ? c.small_middle : c.large_middle;
     const char* middle_layers = small ? "layers 5-7" : "layers 10-20";
@@ -308,8 +308,8 @@ std::string saturation(const Profile& density, double ceiling) {
     return format("density is k / n_latent = %.4f in every layer", ceiling);
 }
 
-std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
-    std::vector<Claim> claims;
+std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
+    std::vector<OldClaim> claims;
     judge_size(f, criteria, true, claims);
     judge_size(f, criteria, false, claims);
     claims.push_back({.id = "3c",

@@ -9,7 +9,7 @@
 #include "core/tensor.h"
 #include "lens/sae.h"
 #include "math/matrix.h"
-#include "show/claims.h"
+#include "show/old_claims.h"
 
 namespace vimach::laminar {
 
@@ -110,7 +110,7 @@ std::string saturation(const Profile& density, double ceiling);
 
 /// Claims 3a (rise, line) and 3b (curve and minimum of MSE and of FVU) for either size, and 3c.
 /// The control of each is that of random weights or that of Gaussian data, whichever comes nearer.
-std::vector<Claim> judge(const Findings& findings, const Criteria& criteria);
+std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
 
 // --- published profiles -------------------------------------------------------------------------
 

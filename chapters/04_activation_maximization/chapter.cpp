@@ -334,7 +334,7 @@ void chapter(const Options& options) {
     f.isotropic = {mean(isotropic), central_95(isotropic)};
     f.growth_free = measure_norms(free, starts, target.n_token, s.criteria, rng_seed);
     f.growth_held = measure_norms(own, starts, target.n_token, s.criteria, rng_seed);
-    std::vector<Claim> claims = judge(f, s.criteria);
+    std::vector<OldClaim> claims = judge(f, s.criteria);
     std::printf("\n");
     print(verdict_table(claims));
     write_claims(folder, claims, model.source, arms);

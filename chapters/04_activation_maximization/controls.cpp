@@ -337,7 +337,7 @@ Measure measure_norms(const Climb& climb, const Tensor& starts, int64_t n_token,
 
 // --- verdicts -----------------------------------------------------------------------------------
 
-std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
+std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
     using Side = Criterion::Side;
     bool weights = f.growth_weights.interval.high > f.growth_directions.interval.high;
     return {

@@ -9,7 +9,7 @@
 #include "lens/search.h"
 #include "math/matrix.h"
 #include "model/gpt2_backward.h"
-#include "show/claims.h"
+#include "show/old_claims.h"
 
 namespace vimach::climbing {
 
@@ -134,6 +134,6 @@ Measure measure_norms(const Climb& climb, const Tensor& starts, int64_t n_token,
                       const Criteria& criteria, uint64_t seed);
 
 /// Claims 4a to 4e.
-std::vector<Claim> judge(const Findings& findings, const Criteria& criteria);
+std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
 
 }  // namespace vimach::climbing

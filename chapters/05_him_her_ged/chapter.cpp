@@ -307,7 +307,7 @@ void chapter(const Options& options) {
                 axis_cosine(forward, 1), axis_cosine(forward, 2));
 
     // 12. Answer the question, claim by claim.
-    std::vector<Claim> claims = judge(f, settings.criteria);
+    std::vector<OldClaim> claims = judge(f, settings.criteria);
     std::printf("\n");
     print(verdict_table(claims));
     write_claims(folder, claims, model.source, left_out);

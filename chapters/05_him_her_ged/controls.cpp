@@ -345,7 +345,7 @@ std::string singular_by(const Findings& f) {
 
 }  // namespace
 
-std::vector<Claim> judge(const Findings& f, const Criteria& criteria) {
+std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
     using Side = Criterion::Side;
     return {
         {.id = "5a",

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lens/ged.h"
-#include "show/claims.h"
+#include "show/old_claims.h"
 
 namespace vimach {
 
@@ -111,6 +111,6 @@ struct Criteria {
 };
 
 /// Claims 5a to 5f.
-std::vector<Claim> judge(const Findings& findings, const Criteria& criteria);
+std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
 
 }  // namespace vimach

@@ -1,6 +1,10 @@
-// The verdict rule and its table; see show/claims.h.
+// Reading claims.tsv, and the rule that turns numbers into a verdict; see show/claims.h.
 // Nothing here knows a claim: chapters bring numbers, this file compares them.
 #include "show/claims.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include "core/ensure.h"
 #include "core/files.h"
@@ -9,59 +13,177 @@ namespace vimach {
 
 namespace {
 
-std::string tsv(const Table& table) {
-    std::string text;
-    auto add_line = [&](const std::vector<std::string>& cells) {
-        for (size_t i = 0; i < cells.size(); ++i) text += (i == 0 ? "" : "\t") + cells[i];
-        text += '\n';
-    };
-    add_line(table.header);
-    for (const auto& row : table.rows) add_line(row);
-    return text;
+const std::vector<std::string> tsv_columns = {"id",      "claim", "document",  "measure",
+                                              "control", "side",  "threshold", "why"};
+
+std::vector<std::string> cut(const std::string& text, char at) {
+    std::vector<std::string> parts(1);
+    for (char c : text) {
+        if (c == at)
+            parts.emplace_back();
+        else
+            parts.back() += c;
+    }
+    return parts;
+}
+
+ClaimText read_row(const std::vector<std::string>& cells, const std::string& place) {
+    const std::string remedy = "give every claim the eight columns of the first line";
+    if (cells.size() != tsv_columns.size()) {
+        fail(format("a claim has %zu columns, not 8", cells.size()), place, remedy);
+    }
+    for (size_t i = 0; i < cells.size(); ++i) {
+        if (cells[i].empty()) fail("a claim has no " + tsv_columns[i], place, remedy);
+    }
+    bool at_least = cells[5] == "at least";
+    if (!at_least && cells[5] != "at most") {
+        fail("the side is '" + cells[5] + "'", place, "write 'at least' or 'at most'");
+    }
+    double threshold = 0;
+    const std::string& number = cells[6];
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), threshold);
+    if (error != std::errc{} || end != number.data() + number.size() || !std::isfinite(threshold)) {
+        fail("the threshold '" + number + "' is not a number", place, "write a number");
+    }
+    return {cells[0], cells[1], cells[2], cells[3], cells[4], at_least, threshold, cells[7]};
+}
+
+bool holds(const ClaimText& text, double value) {
+    return text.at_least ? value >= text.threshold : value <= text.threshold;
+}
+
+/// Why a control that the measure does not leave behind is not left behind.
+std::string not_beyond(const Claim& claim, const Control& control) {
+    if (control.kind == Control::Kind::null) {
+        return "it is not beyond the central 95 % of " + control.name + ", " +
+               interval_text(control.measure.interval);
+    }
+    return "the interval of its difference from " + control.name + ", " +
+           interval_text(control.difference) + ", does not lie " +
+           (claim.text.at_least ? "above" : "below") + " 0";
 }
 
 }  // namespace
 
-std::string verdict(const Claim& claim) {
-    if (!claim.about_this_model) return "not tested";
-    if (!claim.forced_by.empty()) return "forced (" + claim.forced_by + ")";
-    const Interval &data = claim.measured.interval, &null = claim.control.interval;
-    if (data.low <= null.high && null.low <= data.high) return "not distinguishable from control";
-    bool met = claim.criterion.side == Criterion::Side::at_least
-                   ? data.low > null.high && claim.measured.value >= claim.criterion.threshold
-                   : data.high < null.low && claim.measured.value <= claim.criterion.threshold;
-    return met ? "reproduced" : "not reproduced";
+std::vector<ClaimText> read_claims(const std::string& path) {
+    std::vector<ClaimText> claims;
+    std::vector<std::string> lines = cut(read_text(path), '\n');
+    if (cut(lines[0], '\t') != tsv_columns) {
+        fail(
+            "the first line does not name the eight columns", path + ", line 1",
+            "write id, claim, document, measure, control, side, threshold, why, with tabs between");
+    }
+    for (size_t i = 1; i < lines.size(); ++i) {
+        if (lines[i].empty()) continue;
+        std::string place = path + format(", line %zu", i + 1);
+        ClaimText claim = read_row(cut(lines[i], '\t'), place);
+        if (std::ranges::find(claims, claim.id, &ClaimText::id) != claims.end()) {
+            fail("the claim " + claim.id + " is there twice", place, "give each an id of its own");
+        }
+        claims.push_back(claim);
+    }
+    return claims;
+}
+
+std::string ClaimText::needed() const {
+    return format("%s %g", at_least ? "at least" : "at most", threshold);
+}
+
+const char* verdict_name(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::reproduced: return "reproduced";
+        case Verdict::control_holds: return "holds, and so does the control";
+        case Verdict::not_reproduced: return "not reproduced";
+        case Verdict::undecided: return "undecided";
+        case Verdict::forced: return "forced";
+        case Verdict::not_tested: break;
+    }
+    return "not tested";
+}
+
+bool is_beyond(const Claim& claim, const Control& control) {
+    bool upwards = claim.text.at_least;
+    double value = claim.measured.value;
+    switch (control.kind) {
+        case Control::Kind::sample:
+            return upwards ? control.difference.low > 0 : control.difference.high < 0;
+        case Control::Kind::null:
+            return upwards ? value > control.measure.interval.high
+                           : value < control.measure.interval.low;
+        case Control::Kind::reference: break;
+    }
+    return true;
+}
+
+Ruling rule(const Claim& claim) {
+    const ClaimText& text = claim.text;
+    const Measure& m = claim.measured;
+    if (!claim.not_tested.empty()) return {Verdict::not_tested, claim.not_tested};
+    if (!claim.forced_by.empty()) return {Verdict::forced, claim.forced_by};
+    if (std::isnan(m.value) || std::isnan(m.interval.low) || std::isnan(m.interval.high)) {
+        return {Verdict::undecided, "not measurable: " + m.detail};
+    }
+
+    // Does it hold here?
+    std::string number = m.interval.low == m.interval.high ? "the value" : "the whole interval";
+    bool low = holds(text, m.interval.low), high = holds(text, m.interval.high);
+    if (low != high) {
+        return {Verdict::undecided, "the interval has the threshold inside: it takes more data"};
+    }
+    if (!low) {
+        return {Verdict::not_reproduced, number +
+                                             (text.at_least ? " lies below " : " lies above ") +
+                                             format("%g", text.threshold)};
+    }
+
+    // And where its cause is absent?
+    for (const Control& control : claim.controls) {
+        if (is_beyond(claim, control)) continue;
+        bool as_well = control.kind == Control::Kind::null || holds(text, control.measure.value);
+        return {as_well ? Verdict::control_holds : Verdict::undecided,
+                number + " is " + text.needed() + ", but " + not_beyond(claim, control)};
+    }
+    return {Verdict::reproduced, number + " is " + text.needed() + ", and beyond the control"};
+}
+
+std::string value_text(double value) {
+    if (std::isnan(value)) return "-";
+    bool small = std::abs(value) < 1e-4 && std::abs(value) > 1e-12;  // below is rounding
+    return format(small ? "%.2g" : "%.4f", value == 0 ? 0.0 : value);
+}
+
+std::string interval_text(const Interval& interval) {
+    return "[" + value_text(interval.low) + ", " + value_text(interval.high) + "]";
 }
 
 std::string measure_text(const Measure& m) {
-    std::string value = format("%.4f", m.value), low = format("%.4f", m.interval.low),
-                high = format("%.4f", m.interval.high);
-    return low == value && high == value ? value : value + " [" + low + ", " + high + "]";
+    std::string value = value_text(m.value);
+    if (!std::isfinite(m.interval.low)) return value + " (" + m.detail + ")";
+    bool exact = value == value_text(m.interval.low) && value == value_text(m.interval.high);
+    return exact ? value : value + " " + interval_text(m.interval);
 }
 
-std::string measure_text(const Claim& claim, const Measure& measure) {
-    return claim.about_this_model ? measure_text(measure) : "-";
-}
-
-Table verdict_table(const std::vector<Claim>& claims) {
-    Table table = {.header = {"claim", "measured", "control", "verdict"}};
+Table claims_table(const std::vector<Claim>& claims, const std::string& model) {
+    Table table = {.header = {"id", "claim", "document", "measure", "measured", "low", "high",
+                              "controls", "needed", "verdict", "why", "model"}};
     for (const Claim& claim : claims) {
-        add_row(table, {claim.id, measure_text(claim, claim.measured),
-                        measure_text(claim, claim.control), verdict(claim)});
+        Ruling ruling = rule(claim);
+        bool number = claim.not_tested.empty();
+        std::string controls;
+        for (const Control& control : claim.controls) {
+            controls +=
+                (controls.empty() ? "" : "; ") + control.name + " " + measure_text(control.measure);
+            if (control.kind != Control::Kind::sample) continue;
+            controls += ", difference " + interval_text(control.difference);
+        }
+        const Measure& m = claim.measured;
+        add_row(table,
+                {claim.text.id, claim.text.claim, claim.text.document, claim.text.measure,
+                 number ? value_text(m.value) : "-", number ? value_text(m.interval.low) : "-",
+                 number ? value_text(m.interval.high) : "-", controls, claim.text.needed(),
+                 verdict_name(ruling.verdict), ruling.why, model});
     }
     return table;
-}
-
-void write_claims(const std::string& folder, const std::vector<Claim>& claims,
-                  const std::string& model, const Table& controls) {
-    Table table = {
-        .header = {"id", "claim", "document", "measured", "control", "verdict", "model"}};
-    for (const Claim& claim : claims) {
-        add_row(table, {claim.id, claim.text, claim.document, measure_text(claim, claim.measured),
-                        measure_text(claim, claim.control), verdict(claim), model});
-    }
-    write_text(folder + "/claims.tsv", tsv(table));
-    if (!controls.header.empty()) write_text(folder + "/controls.tsv", tsv(controls));
 }
 
 }  // namespace vimach

@@ -1,8 +1,6 @@
-// What a run says about a document's claims. One rule turns measured numbers into a verdict; the
-// criterion stands with its reason in a chapter's Settings before any run. The order: a claim
-// about another model is not tested; what arithmetic or a setting decides is forced; what its
-// control does as well is not distinguishable; only then does the criterion decide, and what the
-// control does better is not reproduced.
+// What a run says about a document's claims. The claims stand in a chapter's claims.tsv: sentence,
+// figure, measure, control, threshold and its reason, written before any run. A run brings the
+// numbers; two questions decide: does the claim hold here, and does it where its cause is absent?
 #pragma once
 
 #include <string>
@@ -13,38 +11,69 @@
 
 namespace vimach {
 
-/// The measure reproduces the claim where it is at least, or at most, `threshold`, and beyond the
-/// control on that side.
-struct Criterion {
-    enum class Side { at_least, at_most } side = Side::at_least;
+/// A row of claims.tsv. The claim holds where the measure is at least, or at most, `threshold`.
+struct ClaimText {
+    std::string id, claim, document, measure, control;
+    bool at_least = true;
     double threshold = 0;
+    std::string why;  ///< the reason for the threshold
+
+    std::string needed() const;  ///< "at least 0.5"
 };
 
+/// The rows of a claims.tsv: a header line id, claim, document, measure, control, side, threshold,
+/// why; then a line a claim. Throws where a column or an id is missing, unknown or there twice.
+std::vector<ClaimText> read_claims(const std::string& path);
+
+/// A claim and what a run measured for it.
 struct Claim {
-    std::string id, text, document;  ///< "5c", the claim, the document's figure
-    std::string measure = {};        ///< what is measured, and against which control
-    Measure measured, control;       ///< the same measure on the data and on a null
-    Criterion criterion = {};
-    std::string forced_by = {};  ///< the constant that decides whatever the data, or nothing
-    bool about_this_model = true;
+    ClaimText text;
+    Measure measured = {};
+    std::vector<Control> controls = {};
+    std::string forced_by = {};   ///< the constant that decides whatever the data, or nothing
+    std::string not_tested = {};  ///< why this run says nothing about it, or nothing
 };
 
-/// "not tested", "forced (...)", "not distinguishable from control", "reproduced" or
-/// "not reproduced".
-std::string verdict(const Claim& claim);
+enum class Verdict {
+    reproduced,
+    control_holds,
+    not_reproduced,
+    undecided,
+    forced,
+    not_tested,
+};
+
+/// "reproduced", "holds, and so does the control", ...
+const char* verdict_name(Verdict verdict);
+
+/// A verdict and the sentence that derives it from the numbers.
+struct Ruling {
+    Verdict verdict;
+    std::string why;
+};
+
+/// Holds, and beyond every control: reproduced. Holds, and a control is not left behind:
+/// control_holds, where that control reaches the threshold itself or is a null distribution, else
+/// undecided. Does not hold: not_reproduced. The interval has the threshold inside, or there is
+/// no number: undecided.
+Ruling rule(const Claim& claim);
+
+/// Whether a control is left behind on the claim's side: a sample where the interval of the
+/// difference lies beyond 0, a null distribution where the measured value lies beyond its central
+/// 95 %. A reference always is.
+bool is_beyond(const Claim& claim, const Control& control);
+
+/// "0.4672", "16.2760", "2.1e-05"; "-" for NaN.
+std::string value_text(double value);
+
+/// "[0.3360, 0.5928]".
+std::string interval_text(const Interval& interval);
 
 /// "0.4672 [0.3360, 0.5928]", or the value alone where these digits do not differ.
 std::string measure_text(const Measure& measure);
 
-/// A claim's measure or control; "-" if it is about another model, whose figure this is not.
-std::string measure_text(const Claim& claim, const Measure& measure);
-
-/// The claims in short, for the terminal: claim, measured, control, verdict.
-Table verdict_table(const std::vector<Claim>& claims);
-
-/// Writes FOLDER/claims.tsv (id, claim, document, measured, control, verdict, model), and
-/// FOLDER/controls.tsv if there are further controls.
-void write_claims(const std::string& folder, const std::vector<Claim>& claims,
-                  const std::string& model, const Table& controls);
+/// All that a run says, one row a claim: id, claim, document, measured, interval, controls, side,
+/// threshold, verdict, why, model.
+Table claims_table(const std::vector<Claim>& claims, const std::string& model);
 
 }  // namespace vimach

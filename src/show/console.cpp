@@ -125,7 +125,8 @@ double Options::real(const std::string& name, double otherwise, double low) cons
                      format("give a number, %g or more", low));
 }
 
-int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&)) {
+int run_chapter(int argc, char** argv, const ChapterInfo& info,
+                const std::function<void(const Options&)>& chapter) {
     try {
         Options options(argc, argv, info);
         if (options.has("--help")) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ struct OptionHelp {
 
 struct ChapterInfo {
     const char* name;                 ///< "00_gpt2"
-    const char* purpose;              ///< one sentence
+    const char* purpose;              ///< one sentence; the question that the chapter asks
+    const char* lecture = "";         ///< what the lecture shows, in a sentence or two
     std::vector<OptionHelp> options;  ///< its own, beside --seed --out --quick --help --version
     bool has_model = true;            ///< takes --model
     bool has_presets = true;          ///< takes --preset document|notebook
@@ -49,7 +51,8 @@ private:
 
 /// Parses the command line, answers --help and --version, and runs the chapter. Returns the
 /// program's exit status.
-int run_chapter(int argc, char** argv, const ChapterInfo& info, void (*chapter)(const Options&));
+int run_chapter(int argc, char** argv, const ChapterInfo& info,
+                const std::function<void(const Options&)>& chapter);
 
 /// The folder that a chapter writes to: --out, else out/NN of the chapter's name. Called before
 /// the work: throws if it cannot be created.

@@ -139,7 +139,7 @@ Table data_of(const Dashboard& d) {
 
 }  // namespace
 
-Drawing draw_dashboard(const PlotText& text, const Dashboard& d) {
+Figure draw_dashboard(const PlotText& text, const Dashboard& d) {
     check_dashboard(text, d);
 
     // Name every latent that has a card, and lead to it.
@@ -153,7 +153,10 @@ Drawing draw_dashboard(const PlotText& text, const Dashboard& d) {
     html += token_choice(d);
     for (size_t i = 0; i < d.tokens.size(); ++i) html += token_card(d, i);
     for (const LatentCard& card : d.latents) html += latent_card(d, card);
-    return {.html = html + "</div>\n", .note = "", .data = data_of(d)};
+    return {.title = text.title,
+            .caption = text.caption,
+            .html = html + "</div>\n",
+            .data = data_of(d)};
 }
 
 }  // namespace vimach

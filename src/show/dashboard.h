@@ -34,6 +34,6 @@ struct Dashboard {
     std::vector<TokenCard> by_token = {};
 };
 
-Drawing draw_dashboard(const PlotText& text, const Dashboard& dashboard);
+Figure draw_dashboard(const PlotText& text, const Dashboard& dashboard);
 
 }  // namespace vimach

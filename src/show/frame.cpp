@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include "core/ensure.h"
@@ -16,7 +17,8 @@ namespace {
 constexpr double small = 11, normal = 12;  // font sizes, as in the style sheet
 constexpr double line_height = 16;
 constexpr double sample_begin = 12, sample_length = 22, sample_gap = 6;  // right of the plot
-constexpr double plot_height = 250, x_axis_height = 48;
+constexpr double plot_height = 250, numbers_height = 48;
+constexpr double name_turn = 40;  // degrees by which names on the x axis are turned
 constexpr int name_columns = 24;  // longer names are cut; the hover text has them whole
 
 /// Where the label of a vertical mark stands.
@@ -51,6 +53,16 @@ std::vector<MarkPlace> place_marks(const Frame& frame, std::span<const PlotMark>
         begins[places[i].row] = places[i].begin;
     }
     return places;
+}
+
+/// Ticks with names at 0, 1, ...
+Axis named_axis(const std::vector<std::string>& names) {
+    Axis axis = {
+        .low = -0.5, .high = static_cast<double>(names.size()) - 0.5, .log = false, .ticks = {}};
+    for (const std::string& name : names) {
+        axis.ticks.push_back({static_cast<double>(axis.ticks.size()), shorten(name, name_columns)});
+    }
+    return axis;
 }
 
 Axis fit_axis(Range range, const AxisOptions& options) {
@@ -119,7 +131,10 @@ Frame make_frame(Layout layout, const PlotText& text, const PlotOptions& options
                    .top = 12,
                    .bottom = 0,
                    .height = 0,
-                   .x = fit_axis(x, {.log = options.log_x, .tight = content.tight_x}),
+                   .x_axis_height = numbers_height,
+                   .x = options.x_names.empty()
+                            ? fit_axis(x, {.log = options.log_x, .tight = content.tight_x})
+                            : named_axis(options.x_names),
                    .y = fit_axis(y, {.log = options.log_y})};
 
     // Leave room for the numbers on the left and for the names on the right.
@@ -141,13 +156,18 @@ Frame make_frame(Layout layout, const PlotText& text, const PlotOptions& options
         n_row = std::max(n_row, place.row + 1);
     }
     frame.top += n_row * line_height + y_label_room(plot_height, text.y_label);
+    double longest = 0;
+    for (const std::string& name : options.x_names) {
+        longest = std::max(longest, text_width(shorten(name, name_columns), small));
+    }
+    frame.x_axis_height += longest * std::sin(name_turn * std::numbers::pi / 180);
     double names_height = static_cast<double>(content.names.size()) * line_height;
     frame.bottom = frame.top + (beside ? std::max(plot_height, names_height) : plot_height);
-    frame.height = frame.bottom + x_axis_height + (beside ? 0 : names_height);
+    frame.height = frame.bottom + frame.x_axis_height + (beside ? 0 : names_height);
     return frame;
 }
 
-std::string axes_svg(const Frame& frame, const PlotText& text) {
+std::string axes_svg(const Frame& frame, const PlotText& text, bool named) {
     // Draw a faint line across the plot and a number for every tick of y.
     std::string grid, numbers;
     for (const Tick& tick : frame.y.ticks) {
@@ -159,19 +179,26 @@ std::string axes_svg(const Frame& frame, const PlotText& text) {
 
     // Draw the line of x, its ticks, and as many numbers as fit.
     std::string ticks = format("M%.1f %.1fH%.1f", frame.left, frame.bottom, frame.right);
-    size_t stride = label_stride(frame);
+    size_t stride = named ? 1 : label_stride(frame);
     for (size_t i = 0; i < frame.x.ticks.size(); ++i) {
         double x = frame.at_x(frame.x.ticks[i].value);
         ticks += format("M%.1f %.1fv5", x, frame.bottom);
         if (i % stride != 0) continue;
-        numbers += svg_text(x, frame.bottom + 19, "class=\"small\" text-anchor=\"middle\"",
-                            frame.x.ticks[i].label);
+        double y = frame.bottom + (named ? 14 : 19);
+        std::string place = "class=\"small\" text-anchor=\"middle\"";
+        if (named) {
+            place =
+                format("class=\"small\" text-anchor=\"end\" transform=\"rotate(-%.0f %.1f %.1f)\"",
+                       name_turn, x, y);
+        }
+        numbers += svg_text(x, y, place, frame.x.ticks[i].label);
     }
 
     // Name both axes.
     double page = layout_width(frame.layout), middle = (frame.left + frame.right) / 2;
     return "<path class=\"grid\" d=\"" + grid + "\"/>\n<path class=\"axis\" d=\"" + ticks +
-           "\"/>\n" + numbers + x_label_svg(middle, frame.bottom + 41, page, text.x_label) +
+           "\"/>\n" + numbers +
+           x_label_svg(middle, frame.bottom + frame.x_axis_height - 7, page, text.x_label) +
            y_label_svg(frame.top, frame.bottom, page, text.y_label);
 }
 
@@ -206,7 +233,8 @@ std::string legend_svg(const Frame& frame, std::vector<LegendEntry> entries) {
     for (const LegendEntry& entry : entries) ends.push_back(entry.y);
     if (beside) spread(entries, frame.top, frame.bottom);
     for (size_t i = 0; i < entries.size() && !beside; ++i) {
-        entries[i].y = frame.bottom + x_axis_height + (static_cast<double>(i) + 0.5) * line_height;
+        entries[i].y =
+            frame.bottom + frame.x_axis_height + (static_cast<double>(i) + 0.5) * line_height;
     }
 
     // Draw leader, sample, marker and name.

@@ -20,6 +20,7 @@ struct PlotOptions {
     bool log_x = false, log_y = false;
     std::vector<PlotMark> vertical = {};    ///< lines at given x, e.g. the cut of a scree plot
     std::vector<PlotMark> horizontal = {};  ///< reference lines at given y
+    std::vector<std::string> x_names = {};  ///< what stands at x = 0, 1, ... instead of numbers
 };
 
 /// The smallest and the largest value that an axis must hold.
@@ -35,6 +36,7 @@ struct Range {
 struct Frame {
     Layout layout;
     double left, right, top, bottom, height;  ///< `height` is that of the whole drawing
+    double x_axis_height;                     ///< what stands below the plot, without names
     Axis x, y;
 
     double at_x(double value) const { return left + x.fraction(value) * (right - left); }
@@ -51,8 +53,8 @@ struct FrameContent {
 Frame make_frame(Layout layout, const PlotText& text, const PlotOptions& options,
                  const FrameContent& content);
 
-/// Ticks, their numbers and the axis labels.
-std::string axes_svg(const Frame& frame, const PlotText& text);
+/// Ticks, their numbers or (`named`, turned) names, and the axis labels.
+std::string axes_svg(const Frame& frame, const PlotText& text, bool named = false);
 
 /// Vertical lines with labels above the plot, and horizontal lines (legend_svg names those).
 std::string marks_svg(const Frame& frame, const PlotOptions& options);

@@ -216,23 +216,25 @@ void check_heatmap(const PlotText& text, const Heatmap& heatmap) {
 
 }  // namespace
 
-Drawing draw_heatmap(const PlotText& text, const Heatmap& heatmap) {
+Figure draw_heatmap(const PlotText& text, const Heatmap& heatmap) {
     check_heatmap(text, heatmap);
+    Figure out = {.title = text.title, .caption = text.caption, .data = data_of(text, heatmap)};
     if (heatmap.values.empty()) {
-        return {.html = "<p>no values to draw</p>\n", .note = "", .data = data_of(text, heatmap)};
+        out.html = "<p>no values to draw</p>\n";
+        return out;
     }
     ColourScale scale = fit_scale(heatmap.scale, heatmap.values);
     std::string cells = heatmap.values.size() <= most_titles ? titled_cells(heatmap, scale)
                                                              : merged_cells(heatmap, scale);
-    std::string html = colour_legend(scale, heatmap.values);
+    out.html = colour_legend(scale, heatmap.values);
     for (Layout layout : {Layout::broad, Layout::narrow}) {
-        html += grid_svg(make_grid(heatmap, text, layout), heatmap, scale, text, cells);
+        out.html += grid_svg(make_grid(heatmap, text, layout), heatmap, scale, text, cells);
     }
-    return {.html = html, .note = "", .data = data_of(text, heatmap)};
+    return out;
 }
 
-Drawing draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
-                    const ColourScale& scale) {
+Figure draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
+                   const ColourScale& scale) {
     std::vector<double> values;
     for (const TokenCell& cell : cells) values.push_back(cell.value);
     ColourScale fitted = fit_scale(scale, values);
@@ -253,7 +255,7 @@ Drawing draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
         data.rows.push_back({std::to_string(i), visible_text(cell.text), number, cell.detail});
     }
     if (cells.empty()) html += "no tokens to show";
-    return {.html = html + "</div>\n", .note = "", .data = data};
+    return {.title = text.title, .caption = text.caption, .html = html + "</div>\n", .data = data};
 }
 
 }  // namespace vimach

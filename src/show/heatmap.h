@@ -18,7 +18,7 @@ struct Heatmap {
     ColourScale scale = {};
 };
 
-Drawing draw_heatmap(const PlotText& text, const Heatmap& heatmap);
+Figure draw_heatmap(const PlotText& text, const Heatmap& heatmap);
 
 /// A piece of text with one value. `text` is raw bytes, whole characters; `detail` is what to say
 /// about it beyond the value.
@@ -27,7 +27,7 @@ struct TokenCell {
     double value;
 };
 
-Drawing draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
-                    const ColourScale& scale);
+Figure draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
+                   const ColourScale& scale);
 
 }  // namespace vimach

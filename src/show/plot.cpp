@@ -284,7 +284,7 @@ FrameContent frame_content(const Plot& plot) {
 
 std::string plot_svg(const Plot& plot) {
     const Frame& frame = plot.frame;
-    std::string content = axes_svg(frame, plot.text);
+    std::string content = axes_svg(frame, plot.text, !plot.options.x_names.empty());
     for (size_t i = 0; i < plot.series.size(); ++i) content += intervals_svg(plot, i);
     content += marks_svg(frame, plot.options);
     for (size_t i = 0; i < plot.series.size(); ++i) {
@@ -300,8 +300,8 @@ std::string plot_svg(const Plot& plot) {
                       description(plot), content);
 }
 
-Drawing draw(const PlotText& text, std::span<const Series> series, const PlotOptions& options,
-             bool lines) {
+Figure draw(const PlotText& text, std::span<const Series> series, const PlotOptions& options,
+            bool lines) {
     check_series(text, series);
     check_marks(text, options.vertical, options.log_x);
     check_marks(text, options.horizontal, options.log_y);
@@ -321,18 +321,47 @@ Drawing draw(const PlotText& text, std::span<const Series> series, const PlotOpt
         plot.frame = make_frame(layout, text, options, content);
         html += plot_svg(plot);
     }
-    return {.html = html, .note = note_on_gaps(plot), .data = data_of(plot)};
+    return {.title = text.title,
+            .caption = text.caption,
+            .html = html,
+            .note = note_on_gaps(plot),
+            .data = data_of(plot)};
 }
 
 }  // namespace
 
-Drawing draw_lines(const PlotText& text, std::span<const Series> series,
-                   const PlotOptions& options) {
+Series histogram(const std::string& name, std::span<const double> values, Interval range,
+                 int n_bin) {
+    ensure(range.low < range.high && n_bin >= 1, "needs a range and bins", "histogram",
+           "pass low < high and one bin or more");
+    std::vector<double> counts(static_cast<size_t>(n_bin));
+    double width = (range.high - range.low) / n_bin;
+    for (double value : values) {
+        if (!(value >= range.low && value <= range.high)) continue;
+        int bin = static_cast<int>((value - range.low) / width);
+        counts[std::min(bin, n_bin - 1)] += 1;
+    }
+
+    // Go up and down at the edges of the bins.
+    Series outline = {.name = name, .x = {range.low}, .y = {0}};
+    for (int bin = 0; bin < n_bin; ++bin) {
+        for (int edge : {bin, bin + 1}) {
+            outline.x.push_back(range.low + edge * width);
+            outline.y.push_back(counts[bin]);
+        }
+    }
+    outline.x.push_back(range.high);
+    outline.y.push_back(0);
+    return outline;
+}
+
+Figure draw_lines(const PlotText& text, std::span<const Series> series,
+                  const PlotOptions& options) {
     return draw(text, series, options, true);
 }
 
-Drawing draw_points(const PlotText& text, std::span<const Series> series,
-                    const PlotOptions& options) {
+Figure draw_points(const PlotText& text, std::span<const Series> series,
+                   const PlotOptions& options) {
     return draw(text, series, options, false);
 }
 

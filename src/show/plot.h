@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "math/stats.h"
 #include "show/frame.h"
 
 namespace vimach {
@@ -17,12 +18,17 @@ struct Series {
     std::vector<double> low = {}, high = {};  ///< an interval around every y, or nothing
 };
 
+/// The outline of a histogram, for draw_lines: how many of the values lie in each of n_bin bins of
+/// equal width. Values outside the range are left out.
+Series histogram(const std::string& name, std::span<const double> values, Interval range,
+                 int n_bin);
+
 /// Points joined by lines; a value that cannot be drawn interrupts its line.
-Drawing draw_lines(const PlotText& text, std::span<const Series> series,
-                   const PlotOptions& options = {});
+Figure draw_lines(const PlotText& text, std::span<const Series> series,
+                  const PlotOptions& options = {});
 
 /// Points alone, with bars where there are intervals.
-Drawing draw_points(const PlotText& text, std::span<const Series> series,
-                    const PlotOptions& options = {});
+Figure draw_points(const PlotText& text, std::span<const Series> series,
+                   const PlotOptions& options = {});
 
 }  // namespace vimach

@@ -7,15 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "show/claims.h"
 #include "show/dashboard.h"
 #include "show/heatmap.h"
+#include "show/old_claims.h"
 #include "show/plot.h"
 
 namespace vimach {
-
-/// A figure as a file of its own, .svg: its broad drawing with the page's style.
-std::string svg_file(const Drawing& drawing);
 
 class Report {
 public:
@@ -34,7 +31,7 @@ public:
                        const ColourScale& scale);
     void dashboard(const PlotText& text, const Dashboard& dashboard);
     /// One card a claim: what it says, the verdict, what was measured beside its control.
-    void claims(const std::vector<Claim>& claims);
+    void claims(const std::vector<OldClaim>& claims);
     void table(const std::string& title, const Table& table, const std::string& caption = {});
 
     /// The whole page.
@@ -44,7 +41,7 @@ public:
     void write(const std::string& folder) const;
 
 private:
-    void add_figure(const PlotText& text, const Drawing& drawing);
+    void add_figure(const Figure& figure);
 
     /// A figure's or table's numbers, by the name of their file.
     struct Numbers {

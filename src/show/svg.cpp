@@ -236,6 +236,26 @@ std::string colour_legend(const ColourScale& scale, std::span<const double> valu
 
 // --- elements -----------------------------------------------------------------------------------
 
+Figure panels(const PlotText& text, std::span<const Figure> parts) {
+    Figure out = {.title = text.title, .caption = text.caption, .html = "<div class=\"panels\">\n"};
+    for (const Figure& part : parts) {
+        out.html += "<div>\n<p class=\"panel\">" + escape_text(part.title) + "</p>\n" + part.html +
+                    "</div>\n";
+        out.note += out.note.empty() || part.note.empty() ? part.note : " " + part.note;
+        bool first = out.data.header.empty();
+        if (first) out.data.header.push_back("panel");
+        for (const std::string& name : part.data.header) {
+            if (first) out.data.header.push_back(name);
+        }
+        for (std::vector<std::string> row : part.data.rows) {
+            row.insert(row.begin(), part.title);
+            add_row(out.data, row);
+        }
+    }
+    out.html += "</div>\n";
+    return out;
+}
+
 double layout_width(Layout layout) { return layout == Layout::broad ? 640 : 358; }
 
 std::string svg_figure(Layout layout, double width, double height, const PlotText& text,

@@ -1,4 +1,4 @@
-// Drawing primitives: axes with round ticks, colour scales, text. Ticks are multiples of 1, 2 or 5
+// Figure primitives: axes with round ticks, colour scales, text. Ticks are multiples of 1, 2 or 5
 // times a power of ten, linear or logarithmic; colours are classes of the page's style sheet, so
 // that one drawing serves the light and the dark scheme.
 #pragma once
@@ -17,11 +17,16 @@ struct PlotText {
 };
 
 /// One finished figure: what is drawn, remarks on what could not be, and the numbers behind it.
-struct Drawing {
-    std::string html;
-    std::string note;
-    Table data;
+struct Figure {
+    std::string title = {}, caption = {};
+    std::string html = {};
+    std::string note = {};
+    Table data = {};
 };
+
+/// Figures side by side under one title and caption, each with its own title above it. Their
+/// numbers, tables with the same columns, follow each other under a first column "panel".
+Figure panels(const PlotText& text, std::span<const Figure> parts);
 
 // --- axes ---------------------------------------------------------------------------------------
 

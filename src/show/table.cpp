@@ -26,6 +26,13 @@ bool is_number(const std::string& cell) {
     return cell == "-" || cell.empty() || (end != cell.c_str() && (*end == '\0' || *end == '%'));
 }
 
+/// The widest cell of a column, its name included.
+size_t column_width(const Table& table, size_t column) {
+    size_t width = width_of(table.header[column]);
+    for (const auto& row : table.rows) width = std::max(width, width_of(row[column]));
+    return width;
+}
+
 std::string csv_cell(const std::string& cell) {
     if (cell.find_first_of(",\"\r\n") == cell.npos) return cell;
     std::string quoted = "\"";
@@ -52,14 +59,34 @@ bool is_numeric_column(const Table& table, size_t column) {
                        [&](const auto& row) { return is_number(row[column]); });
 }
 
+std::vector<Table> split_table(const Table& table, size_t columns) {
+    std::vector<Table> parts;
+    size_t used = 0, first = table.header.empty() ? 0 : 2 + column_width(table, 0);
+    for (size_t column = 0; column < table.header.size(); ++column) {
+        // Begin a new part where this column no longer fits.
+        size_t width = 2 + column_width(table, column);
+        bool fits = used + width <= columns;
+        if (column < 2 ? column == 0 : !fits) {
+            parts.push_back({.header = {table.header[0]}});
+            for (const auto& row : table.rows) parts.back().rows.push_back({row[0]});
+            used = first;
+        }
+        if (column == 0) continue;
+        used += width;
+        parts.back().header.push_back(table.header[column]);
+        for (size_t i = 0; i < table.rows.size(); ++i) {
+            parts.back().rows[i].push_back(table.rows[i][column]);
+        }
+    }
+    return parts;
+}
+
 void print(const Table& table) {
     // Make each column as wide as its widest cell.
     std::vector<size_t> widths;
     std::vector<bool> right;
     for (size_t column = 0; column < table.header.size(); ++column) {
-        size_t width = width_of(table.header[column]);
-        for (const auto& row : table.rows) width = std::max(width, width_of(row[column]));
-        widths.push_back(width);
+        widths.push_back(column_width(table, column));
         right.push_back(is_numeric_column(table, column));
     }
 
@@ -74,6 +101,17 @@ void print(const Table& table) {
     };
     print_line(table.header);
     for (const auto& row : table.rows) print_line(row);
+}
+
+void write_tsv(const std::string& path, const Table& table) {
+    std::string text;
+    auto add_line = [&](const std::vector<std::string>& cells) {
+        for (size_t i = 0; i < cells.size(); ++i) text += (i == 0 ? "" : "\t") + cells[i];
+        text += '\n';
+    };
+    add_line(table.header);
+    for (const auto& row : table.rows) add_line(row);
+    write_text(path, text);
 }
 
 void write_csv(const std::string& path, const Table& table) {

@@ -15,9 +15,16 @@ struct Table {
 /// Adds a row; throws if it is not as long as the header.
 void add_row(Table& table, std::vector<std::string> cells);
 
+/// The table cut into tables of at most `columns` letters, indent included, where it is wider: the
+/// first column stands in each of them. A single column is never cut.
+std::vector<Table> split_table(const Table& table, size_t columns);
+
 /// Prints the table to standard output, indented by two blanks. Columns whose cells are all
 /// numbers (or "-") are aligned right.
 void print(const Table& table);
+
+/// Writes the table with tabs between cells, for cells that hold neither tab nor newline.
+void write_tsv(const std::string& path, const Table& table);
 
 /// Writes the table as CSV.
 void write_csv(const std::string& path, const Table& table);

@@ -16,7 +16,7 @@
 #include "math/stats.h"
 #include "model/gpt2_file.h"
 #include "show/console.h"
-#include "show/report.h"
+#include "show/document.h"
 #include "show/table.h"
 #include "weights/nano/training.h"
 

@@ -1,0 +1,346 @@
+// One call, two mouths: the terminal at once, the page when it is finished; see show/page.h.
+// What comes from outside (names, tokens) is made visible on both, so that no byte of it reaches
+// the terminal as a command.
+#include "show/page.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <filesystem>
+
+#include "core/ensure.h"
+#include "core/files.h"
+#include "show/claim_figure.h"
+#include "show/document.h"
+#include "show/html.h"
+#include "show/site.h"
+
+namespace vimach {
+
+namespace {
+
+constexpr size_t terminal_columns = 80;
+
+/// printf into a string, made visible.
+std::string visible_format(const char* pattern, va_list arguments) {
+    va_list again;
+    va_copy(again, arguments);
+    int size = std::vsnprintf(nullptr, 0, pattern, again);
+    va_end(again);
+    std::string text(static_cast<size_t>(std::max(size, 0)) + 1, '\0');
+    std::vsnprintf(text.data(), text.size(), pattern, arguments);
+    text.pop_back();
+    return visible_text(text, false);
+}
+
+/// The words of a text; what stands between brackets, an interval, is one word.
+std::vector<std::string> words_of(const std::string& text) {
+    std::vector<std::string> words(1);
+    int depth = 0;
+    for (char c : text) {
+        depth += (c == '[') - (c == ']');
+        if (c == ' ' && depth <= 0)
+            words.emplace_back();
+        else
+            words.back() += c;
+    }
+    return words;
+}
+
+/// Prints a text in lines of at most 80 columns; those after the first are indented.
+void print_wrapped(const std::string& first, const std::string& text, size_t indent) {
+    std::string line = first;
+    bool begun = false;
+    for (const std::string& word : words_of(text)) {
+        auto width = static_cast<size_t>(text_columns(line) + text_columns(word)) + (begun ? 1 : 0);
+        if (begun && width > terminal_columns) {
+            std::printf("%s\n", line.c_str());
+            line = std::string(indent, ' ');
+            begun = false;
+        }
+        line += (begun ? " " : "") + word;
+        begun = true;
+    }
+    std::printf("%s\n", line.c_str());
+}
+
+Table visible(const Table& table) {
+    Table out = table;
+    for (std::string& cell : out.header) cell = visible_text(cell, false);
+    for (auto& row : out.rows) {
+        for (std::string& cell : row) cell = visible_text(cell, false);
+    }
+    return out;
+}
+
+std::string paragraph(const std::string& text, const char* kind = "") {
+    std::string attribute = *kind == '\0' ? "" : std::string(" class=\"") + kind + "\"";
+    return "<p" + attribute + ">" + escape_text(text) + "</p>\n";
+}
+
+/// An id of HTML: no blanks.
+std::string anchor(std::string id) {
+    std::ranges::replace(id, ' ', '-');
+    return "claim-" + id;
+}
+
+/// "untrained SAEs 0.4917 [0.4518, 0.5316]" and what it is compared by, in two parts.
+std::string control_text(const Control& control) {
+    std::string text = measure_text(control.measure);
+    if (control.kind == Control::Kind::null) return text + ", a null distribution";
+    if (control.kind == Control::Kind::reference) return text + ", for comparison only";
+    return text + ", difference " + interval_text(control.difference);
+}
+
+std::string measured_text(const Measure& measure) {
+    std::string text = measure_text(measure);
+    bool said = measure.detail.empty() || text.ends_with(")");
+    return said ? text : text + " (" + measure.detail + ")";
+}
+
+/// The claim with its numbers, so that the verdict can be derived from what is printed.
+void print_claim(const Claim& claim, const Ruling& ruling) {
+    std::vector<std::pair<std::string, std::string>> rows = {{"the document", claim.text.document},
+                                                             {"measure", claim.text.measure}};
+    if (claim.not_tested.empty()) rows.emplace_back("this run", measured_text(claim.measured));
+    rows.emplace_back("needed", claim.text.needed());
+    for (const Control& c : claim.controls) rows.emplace_back(c.name, control_text(c));
+    rows.emplace_back("verdict", std::string(verdict_name(ruling.verdict)) + ": " + ruling.why);
+
+    size_t width = 0;
+    for (const auto& row : rows) {
+        width = std::max(width, static_cast<size_t>(text_columns(row.first)));
+    }
+    std::printf("\n");
+    print_wrapped("Claim " + claim.text.id + ": ", claim.text.claim, 2);
+    for (const auto& [name, text] : rows) {
+        std::string first = "  " + name;
+        first.append(width + 4 - static_cast<size_t>(text_columns(first)), ' ');
+        print_wrapped(first, text, width + 4);
+    }
+}
+
+std::string verdict_html(const Claim& claim) {
+    Ruling ruling = rule(claim);
+    return "<p class=\"verdict\"><b class=\"v" + std::to_string(static_cast<int>(ruling.verdict)) +
+           "\">" + verdict_name(ruling.verdict) + "</b> " + escape_text(ruling.why) + ".</p>\n";
+}
+
+std::string claim_html(const Claim& claim) {
+    const ClaimText& text = claim.text;
+    return "<section class=\"claim\" id=\"" + escape_text(anchor(text.id)) + "\">\n<h3>Claim " +
+           escape_text(text.id + ": " + text.claim) + "</h3>\n" +
+           paragraph("The document: " + text.document + ". Measured: " + text.measure +
+                         ". Compared with: " + text.control + ".",
+                     "measure") +
+           claim_figure(claim) + verdict_html(claim) +
+           paragraph("Why " + text.needed() + ": " + text.why + ".", "measure") + "</section>\n";
+}
+
+}  // namespace
+
+// --- the mouth ----------------------------------------------------------------------------------
+
+Page::Page(const ChapterInfo& info, const Options& options)
+    : info_(info),
+      quick_(options.has("--quick")),
+      in_place_(!options.has("--out")),
+      folder_(output_folder(options, info)) {
+    std::string path = chapter_file(info, "claims.tsv");
+    if (std::filesystem::exists(path)) texts_ = read_claims(path);
+    run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
+                            : (quick_ ? "quick" : "full");
+}
+
+void Page::about(const char* pattern, ...) {
+    va_list arguments;
+    va_start(arguments, pattern);
+    std::string text = visible_format(pattern, arguments);
+    va_end(arguments);
+    print_wrapped("", text, 2);
+    about_ += (about_.empty() ? "" : "<br>\n") + escape_text(text);
+}
+
+void Page::step(const std::string& text) {
+    std::string title = format("%d. ", ++n_step_);
+    std::printf("\n");
+    print_wrapped(title, text, title.size());
+    body_ += format("<h2 id=\"step-%d\">", n_step_) + escape_text(title + text) + "</h2>\n";
+}
+
+void Page::say(const char* pattern, ...) {
+    va_list arguments;
+    va_start(arguments, pattern);
+    std::string text = visible_format(pattern, arguments);
+    va_end(arguments);
+    print_wrapped("", text, 0);
+    body_ += paragraph(text);
+}
+
+void Page::table(const std::string& title, const Table& table, const std::string& note) {
+    Table shown = visible(table);
+    std::printf("\n");
+    print_wrapped("", title, 0);
+    for (const Table& part : split_table(shown, terminal_columns)) print(part);
+    if (!note.empty()) print_wrapped("", note, 0);
+    body_ += figure_html(title, shown, note, ++n_table_);
+    numbers_.push_back({table_file(n_table_), table});
+}
+
+void Page::figure(const Figure& figure) {
+    body_ += figure_html(figure, ++n_figure_);
+    numbers_.push_back({figure_file(n_figure_), figure.data});
+}
+
+void Page::answer(const std::string& sentence, const Figure& figure) {
+    answer_ = sentence;
+    std::printf("\n");
+    print_wrapped("Answer: ", sentence, 2);
+    opening_figure_ = figure_html(figure, 1);
+    numbers_.push_back({figure_file(1), figure.data});
+}
+
+// --- claims -------------------------------------------------------------------------------------
+
+ClaimText Page::text_of(const std::string& id) const {
+    std::string path = chapter_file(info_, "claims.tsv");
+    auto text = std::ranges::find(texts_, id, &ClaimText::id);
+    if (text == texts_.end()) fail("there is no claim " + id, path, "give it a line");
+    bool stated = std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == id; });
+    if (stated) fail("the claim " + id + " was stated twice", path, "state it once");
+    return *text;
+}
+
+void Page::claim(const std::string& id, const Measure& measured,
+                 const std::vector<Control>& controls) {
+    Claim claim;
+    claim.text = text_of(id);
+    claim.measured = measured;
+    claim.controls = controls;
+    add_claim(claim);
+}
+
+void Page::forced(const std::string& id, const Measure& measured, const std::string& by) {
+    Claim claim;
+    claim.text = text_of(id);
+    claim.measured = measured;
+    claim.forced_by = by;
+    add_claim(claim);
+}
+
+void Page::not_tested(const std::string& id, const std::string& why) {
+    Claim claim;
+    claim.text = text_of(id);
+    claim.not_tested = why;
+    add_claim(claim);
+}
+
+void Page::add_claim(const Claim& claim) {
+    print_claim(claim, rule(claim));
+    if (claim.not_tested.empty()) body_ += claim_html(claim);
+    claims_.push_back(claim);
+}
+
+Verdict Page::verdict_on(const std::string& id) const {
+    for (const Claim& claim : claims_) {
+        if (claim.text.id == id) return rule(claim).verdict;
+    }
+    fail("the claim " + id + " has no verdict yet", "verdict_on", "state it first");
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+std::string Page::opening() const {
+    std::string navigation = in_place_ ? navigation_html(info_) : "";
+    std::string out = navigation + "<h1>" + escape_text(info_.purpose) + "</h1>\n";
+    if (*info_.lecture != '\0') out += paragraph(std::string("The lecture: ") + info_.lecture);
+    if (!answer_.empty()) {
+        out += "<p class=\"answer\"><b>This run:</b> " + escape_text(answer_) + "</p>\n";
+    }
+    out += "<p class=\"subtitle\">" + about_ + "<br>\n<a href=\"" +
+           escape_text(link_to_document(info_, folder_)) + "\">The chapter's document</a></p>\n";
+    if (quick_) {
+        out +=
+            "<p class=\"banner\">A quick run: smaller counts, wider intervals. Verdicts may change "
+            "in the full one.</p>\n";
+    }
+    return out + opening_figure_;
+}
+
+std::string Page::verdicts_html() const {
+    std::string rows, folded;
+    for (const Claim& claim : claims_) {
+        Ruling ruling = rule(claim);
+        std::string id = escape_text(claim.text.id), text = escape_text(claim.text.claim);
+        if (ruling.verdict == Verdict::not_tested) {
+            folded += "<li>" + id + ": " + text + ". " + escape_text(ruling.why) + ".</li>\n";
+            continue;
+        }
+        rows += "<tr><th scope=\"row\"><a href=\"#" + escape_text(anchor(claim.text.id)) + "\">" +
+                id + "</a></th><td>" + text + "</td><td class=\"interval\">" +
+                escape_text(measure_text(claim.measured)) + "</td><td class=\"brief\">" +
+                claim.text.needed() + "</td><td>" + verdict_name(ruling.verdict) + "</td></tr>\n";
+    }
+    if (rows.empty() && folded.empty()) return "";
+    std::string out =
+        "<h2 id=\"verdicts\">What became of the claims</h2>\n<div class=\"scroll wide\" "
+        "role=\"region\" tabindex=\"0\" aria-label=\"Verdicts\">\n<table>\n<thead><tr>";
+    for (const char* name : {"claim", "the document says", "measured", "needed", "verdict"}) {
+        out += std::string("<th scope=\"col\">") + name + "</th>";
+    }
+    out += "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</div>\n";
+    if (folded.empty()) return out;
+    return out + "<details>\n<summary>Claims that were not tested</summary>\n<ul>\n" + folded +
+           "</ul>\n</details>\n";
+}
+
+void Page::finish() {
+    for (const ClaimText& text : texts_) {
+        bool stated =
+            std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
+        if (!stated) fail("the run never stated the claim " + text.id, info_.name, "state it");
+    }
+    Table verdicts = {.header = {"claim", "measured", "verdict"}};
+    for (const Claim& claim : claims_) {
+        bool number = claim.not_tested.empty();
+        add_row(verdicts, {claim.text.id, number ? measure_text(claim.measured) : "-",
+                           verdict_name(rule(claim).verdict)});
+    }
+    if (!claims_.empty()) {
+        std::printf("\nWhat became of the claims\n");
+        print(verdicts);
+    }
+    write_files();
+}
+
+void Page::write_files() const {
+    // Remove the numbers of a longer page that an earlier run has left.
+    for (int extra = std::max(n_figure_, n_table_) + 1; extra < 100; ++extra) {
+        std::error_code ignored;
+        std::filesystem::remove(folder_ + "/" + figure_file(extra), ignored);
+        std::filesystem::remove(folder_ + "/" + table_file(extra), ignored);
+    }
+    for (const Numbers& numbers : numbers_) write_csv(folder_ + "/" + numbers.file, numbers.table);
+    if (!claims_.empty()) write_tsv(folder_ + "/claims.tsv", claims_table(claims_, model_));
+    std::string navigation = in_place_ ? navigation_html(info_) : "";
+    write_text(folder_ + "/report.html",
+               html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation));
+    if (!in_place_) return;
+    write_summary(folder_, {.title = info_.purpose,
+                            .question = info_.lecture,
+                            .answer = answer_,
+                            .run = run_ + (model_.empty() ? "" : ", " + model_),
+                            .verdicts = count_verdicts(claims_)});
+}
+
+int run_chapter(int argc, char** argv, const ChapterInfo& info,
+                void (*chapter)(const Options&, Page&)) {
+    return run_chapter(argc, argv, info, [&](const Options& options) {
+        Page page(info, options);
+        chapter(options, page);
+        page.finish();
+        announce_report(options.text("--out", "out/" + std::string(info.name).substr(0, 2)));
+    });
+}
+
+}  // namespace vimach
