@@ -1,329 +1,210 @@
 // Chapter 1: can a sparse autoencoder (SAE) unmix two sources, and what does each penalty do?
 // Method: a sine and a step are mixed; an SAE 2 -> 20 -> 2 learns to rebuild the mixture; each
-// latent is compared with each source. The same with either penalty left out, with both left out,
-// many seeds each; and with SAEs that were never trained.
-// You will see: how the loss terms fall, how often both sources are found, and how often an
-// untrained SAE finds them as well.
-// Run: build/01_sparse_autoencoder
-//      build/01_sparse_autoencoder --preset notebook --seed 7
+// latent is compared with each source. The same without either penalty, without both, and for
+// SAEs that were never trained.
+// You will see: how the terms of the loss fall, how often both sources are found, and how often
+// an untrained SAE finds them as well.
+// Run: build/01_sparse_autoencoder --preset notebook --seed 7
 
-#include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <numbers>
 
 #include "controls.h"
-#include "core/ensure.h"
-#include "core/parallel.h"
-#include "core/rng.h"
-#include "math/stats.h"
-#include "page.h"
-#include "show/console.h"
-#include "show/report.h"
-#include "show/table.h"
+#include "figures.h"
+#include "lens/decorrelation.h"
+#include "math/blas.h"
+#include "math/vector_ops.h"
+#include "show/page.h"
 
-using namespace vimach;
-using namespace vimach::unmixing;
-
-namespace {
+namespace vimach::ch01 {
 
 struct Settings {
     Activation activation;
-    double learning_rate;
-    double l1, decorrelation;  // the penalties' weights; those of seed come from a sweep (docs)
-    int64_t n_epoch = 600;     // full batches
-    int64_t n_latent = 20, n_sample = 3000;
-    int64_t n_seed = 20;        // trainings of every arm
-    int64_t n_untrained = 600;  // SAEs that are scored and never trained
-    Criteria criteria = {};     // with their reasons in controls.h
+    double learning_rate, l1, decorrelation;  // the penalties' weights: see --sweep
+    int64_t n_epoch = 600, n_latent = 20, n_sample = 3000;
+    int64_t n_start = 20, n_untrained = 600;  // trainings of every arm; SAEs never trained
 };
 
 // clang-format off
-//                       activation         rate     l1     decorrelation
-const Settings document = {Activation::relu, 0.007,  0.01,  0.01};
-const Settings notebook = {Activation::gelu, 0.0007, 1.0,   0.0};
+//                        activation         rate    l1    decorrelation
+const Settings document = {Activation::relu, 0.007,  0.01, 0.01};
+const Settings notebook = {Activation::gelu, 0.0007, 1.0,  0.0};
 // clang-format on
 
 const ChapterInfo info = {
     .name = "01_sparse_autoencoder",
     .purpose = "Chapter 1: can a sparse autoencoder unmix two sources?",
+    .lecture =
+        "trained on the mixture of a sine and a step, one of 20 latents follows the sine, "
+        "another the step.",
     .options = {{"--sweep", "", "try penalty weights against each other, and nothing else"}},
     .has_model = false};
 
-// --- one training -------------------------------------------------------------------------------
-
-SaeConfig config_of(const Settings& s, const Arm& arm) {
-    return {.d_in = 2,
-            .n_latent = s.n_latent,
-            .activation = s.activation,
-            .l1 = arm.l1,
-            .decorrelation = arm.decorrelation};
-}
-
-/// The scores of an SAE as it is.
-void examine(const Sae& sae, const Tensor& x, const Matrix& sources, Run& run) {
-    Matrix z = to_matrix(encode(sae, x.matrix()));
-    run.score = score_latents(z, sources);
-    run.found = Matrix(z.rows, 2);
-    for (int64_t i = 0; i < z.rows; ++i) {
-        for (int source : {sine, step}) run.found.at(i, source) = z.at(i, run.score.latent[source]);
+/// The sources [n, 2]: 1 + sin t and 1 + sign(sin 3t), t from 0 to 14 pi.
+Matrix make_sources(int64_t n) {
+    Matrix sources(n, 2);
+    for (int64_t i = 0; i < n; ++i) {
+        double t = 14 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(n - 1);
+        double wave = std::sin(3 * t);
+        sources.at(i, sine) = std::sin(t) + 1;
+        sources.at(i, step) = wave > 0 ? 2 : wave < 0 ? 0 : 1;
     }
-    run.fvu = summarise(sae, x.matrix()).fvu;
-    run.identity_gap = identity_gap(sae, x.matrix());
+    return sources;
 }
 
-/// Trains one SAE from its own random start: forward, backward, one step of Adam, all samples at
-/// once, n_epoch times.
+/// What mixes them, x = sources M: each observed variable is a weighted sum of both sources.
+Matrix mixing() {
+    Matrix M(2, 2);
+    M.data = {1, 0.4, 0.6, 1};
+    return M;
+}
+
+/// What a forward pass leaves for the backward pass.
+struct Forward {
+    Tensor pre_acts, latents;  // [n_sample, n_latent]
+    Tensor error;              // recon - x, [n_sample, 2]
+    Tensor Zc, C;              // centred latents; their covariance without its diagonal
+    SaeLosses losses;          // each term without its weight
+};
+
+Forward forward(const Sae& sae, const Tensor& x) {
+    // Encode: latents = act(x W_enc + b_enc), with ReLU or exact GELU, v Phi(v).
+    Forward f;
+    bool relu = sae.config.activation == Activation::relu;
+    f.pre_acts = f.latents = affine(x, sae.W_enc, sae.b_enc);
+    for (Real& v : f.latents.data) v = relu ? std::max(v, Real(0)) : v * vector_normal(v).cdf;
+
+    // Decode: recon = latents W_dec + b_dec. What it misses is the error.
+    f.error = affine(f.latents, sae.W_dec, sae.b_dec);
+    for (size_t i = 0; i < x.data.size(); ++i) f.error.data[i] -= x.data[i];
+
+    // MSE = mean error^2, L1 = mean |latents|, and decorrelation D = sum of C_jl^2 over j != l,
+    // where C = Zc^T Zc / (n_sample - 1) is the covariance of the latents.
+    f.losses.mse = sum_of_squares(f.error.data) / static_cast<double>(x.size());
+    f.losses.l1 = sum_of_sizes(f.latents.data) / static_cast<double>(f.latents.size());
+    if (sae.config.decorrelation == 0) return f;
+    f.Zc = centred_columns(f.latents);
+    Real per_row = 1 / static_cast<Real>(x.rows() - 1);
+    f.C = product(f.Zc, f.Zc, {.transpose_a = true, .alpha = per_row});
+    for (int64_t j = 0; j < f.C.rows(); ++j) f.C.row(j)[j] = 0;
+    f.losses.decorrelation = sum_of_squares(f.C.data);
+    return f;
+}
+
+/// Undoes the forward pass, last line first; grad_y is the derivative by y of the loss
+/// MSE + l1 L1 + decorrelation D, with the weights of sae.config.
+SaeGradients backward(const Sae& sae, const Tensor& x, const Forward& f) {
+    SaeGradients grad = {.b_enc = Tensor(sae.b_enc.shape), .b_dec = Tensor(sae.b_dec.shape)};
+
+    // MSE = mean error^2
+    Tensor grad_recon = f.error;
+    auto per_number = static_cast<Real>(2 / static_cast<double>(x.size()));
+    for (Real& g : grad_recon.data) g *= per_number;
+
+    // recon = latents W_dec + b_dec
+    grad.W_dec = product(f.latents, grad_recon, {.transpose_a = true});
+    add_column_sums(grad_recon.matrix(), grad.b_dec);
+    Tensor grad_latents = product(grad_recon, sae.W_dec, {.transpose_b = true});
+
+    // D = sum C_jl^2, C = Zc^T Zc / (n_sample - 1)
+    if (auto weight = static_cast<Real>(sae.config.decorrelation); weight > 0) {
+        Tensor grad_D = product(f.Zc, f.C, {.alpha = 4 * (1 / static_cast<Real>(x.rows() - 1))});
+        for (size_t i = 0; i < grad_D.data.size(); ++i) {
+            grad_latents.data[i] += weight * grad_D.data[i];
+        }
+    }
+
+    // L1 = mean |latents|, latents = act(pre_acts); the slope of v Phi(v) is Phi(v) + v phi(v)
+    bool relu = sae.config.activation == Activation::relu;
+    auto l1 = static_cast<Real>(sae.config.l1 / static_cast<double>(f.latents.size()));
+    Tensor grad_pre(f.pre_acts.shape);
+    for (size_t i = 0; i < grad_pre.data.size(); ++i) {
+        Real z = f.latents.data[i], v = f.pre_acts.data[i];
+        Real g = grad_latents.data[i] + (z > 0 ? l1 : z < 0 ? -l1 : 0);
+        Normal at = relu ? Normal{Real(v > 0), 0} : vector_normal(v);
+        grad_pre.data[i] = g * (at.cdf + v * at.density);
+    }
+
+    // pre_acts = x W_enc + b_enc
+    grad.W_enc = product(x, grad_pre, {.transpose_a = true});
+    add_column_sums(grad_pre.matrix(), grad.b_enc);
+    return grad;
+}
+
+/// Trains an SAE with the penalties of an arm from a random start; or leaves it as it starts.
 Run train(const Settings& s, const Arm& arm, const Tensor& x, const Matrix& sources,
           uint64_t start) {
     Rng rng(start);
-    Sae sae = random_sae(config_of(s, arm), rng);
+    SaeConfig config = {.d_in = 2, .n_latent = s.n_latent, .activation = s.activation};
+    config.l1 = arm.l1, config.decorrelation = arm.decorrelation;
+    Sae sae = random_sae(config, rng);
+    for (Real& w : sae.W_enc.data) w += static_cast<Real>(arm.nudge * rng.normal());
     SaeAdam adam = {.settings = {.learning_rate = s.learning_rate}};
-    Run run;
-    for (int64_t epoch = 0; epoch <= s.n_epoch; ++epoch) {
-        SaeStep step = sae_forward_backward(sae, x.matrix());
-        run.mse.push_back(step.losses.mse);
-        run.l1.push_back(step.losses.l1);
-        run.decorrelation.push_back(step.losses.decorrelation);
-        if (!std::isfinite(step.losses.mse)) {
-            fail(format("the loss is no number after %ld epochs", epoch), arm.name,
-                 "use smaller penalties");
-        }
-        if (epoch < s.n_epoch) adam_step(sae, step.grad, adam);
+    std::vector<SaeLosses> losses;
+    for (int64_t epoch = 0;; ++epoch) {
+        Forward f = forward(sae, x);
+        losses.push_back(f.losses);
+        if (epoch == s.n_epoch || !arm.trained) return examine(sae, x, sources, losses);
+        adam_step(sae, backward(sae, x, f), adam);
     }
-    examine(sae, x, sources, run);
-    return run;
 }
 
-/// An SAE at its random start.
-Run untrained(const Settings& s, const Arm& arm, const Tensor& x, const Matrix& sources,
-              uint64_t start) {
-    Rng rng(start);
-    Run run;
-    examine(random_sae(config_of(s, arm), rng), x, sources, run);
-    return run;
-}
+void chapter(const Options& options, Page& page) {
+    Settings s = options.preset() == "document" ? document : notebook;
+    if (options.has("--quick")) s.n_start = 6, s.n_untrained = 200;
+    uint64_t seed = options.seed();
+    page.about("%ld samples, 2 -> %ld -> 2, %s, Adam %g, %ld epochs; L1 %g, decorrelation %g",
+               s.n_sample, s.n_latent, s.activation == Activation::relu ? "ReLU" : "GELU",
+               s.learning_rate, s.n_epoch, s.l1, s.decorrelation);
 
-// --- tables -------------------------------------------------------------------------------------
-
-std::string with_interval(const Measure& m) {
-    return format("%.3f [%.3f, %.3f]", m.value, m.interval.low, m.interval.high);
-}
-
-/// One row of the ablation.
-void add_arm(Table& table, const Arm& arm, const Criteria& criteria, uint64_t rng_seed) {
-    std::vector<double> redundancy, n_live, density, mse, l1;
-    int64_t n_recovered = 0, n_best = 0;
-    for (const Run& run : arm.runs) {
-        redundancy.push_back(run.score.redundancy);
-        n_live.push_back(static_cast<double>(run.score.n_live));
-        density.push_back(run.score.density);
-        mse.push_back(run.mse.empty() ? std::nan("") : run.mse.back());
-        l1.push_back(run.l1.empty() ? std::nan("") : run.l1.back());
-        n_recovered += run.score.recovered(criteria.follows);
-        n_best += std::abs(run.score.best[sine]) >= criteria.follows &&
-                  std::abs(run.score.best[step]) >= criteria.follows;
-    }
-    auto n = static_cast<int64_t>(arm.runs.size());
-    auto number = [](double value) {
-        return std::isnan(value) ? std::string("-") : format("%.4f", value);
-    };
-    add_row(table,
-            {arm.name, with_interval(share_measure(n_recovered, n)),
-             format("%.3f", static_cast<double>(n_best) / static_cast<double>(n)),
-             with_interval(mean_measure(redundancy, 1000, rng_seed)), format("%.1f", mean(n_live)),
-             format("%.3f", mean(density)), number(mean(mse)), number(mean(l1))});
-}
-
-/// How the penalties' weights were chosen, on random starts that the chapter itself does not use.
-/// Pairs within one standard error of the pair that recovers both sources most often are not told
-/// apart by it; of those the least redundant is taken (Hastie, Tibshirani and Friedman 2009, 7.10).
-void sweep(const Settings& s, const Tensor& x, const Matrix& sources, uint64_t rng_seed) {
-    struct Pair {
-        double l1, decorrelation, recovered, redundancy, mse;
-    };
-    std::vector<Pair> pairs;
-    int64_t n = 2 * s.n_seed;
-    auto start = [&](int64_t i) { return run_seed(rng_seed + 1000, i); };
-    for (double l1 : {0.001, 0.01, 0.1, 1.0}) {
-        for (double decorrelation : {0.001, 0.01, 0.1, 1.0}) {
-            std::vector<Run> runs(static_cast<size_t>(n));
-            Arm arm = {"sweep", l1, decorrelation};
-            parallel_for(n, [&](int64_t i) { runs[i] = train(s, arm, x, sources, start(i)); });
-            std::vector<double> recovered, redundancy, mse;
-            for (const Run& run : runs) {
-                recovered.push_back(run.score.recovered(s.criteria.follows) ? 1 : 0);
-                redundancy.push_back(run.score.redundancy);
-                mse.push_back(run.mse.back());
-            }
-            pairs.push_back({l1, decorrelation, mean(recovered), mean(redundancy), mean(mse)});
-        }
-    }
-    double best = std::ranges::max_element(pairs, {}, &Pair::recovered)->recovered;
-    double near = best - std::sqrt(best * (1 - best) / static_cast<double>(n));
-    const Pair* chosen = nullptr;
-    for (const Pair& p : pairs) {
-        bool better = chosen == nullptr || p.redundancy < chosen->redundancy;
-        if (p.recovered >= near && better) chosen = &p;
-    }
-    Table table = {.header = {"L1", "decorrelation", "both |r| >= 0.95", "redundancy", "MSE", ""}};
-    for (const Pair& p : pairs) {
-        add_row(table, {format("%g", p.l1), format("%g", p.decorrelation),
-                        format("%.3f", p.recovered), format("%.3f", p.redundancy),
-                        format("%.4f", p.mse), &p == chosen ? "chosen" : ""});
-    }
-    print(table);
-}
-
-// --- the steps ----------------------------------------------------------------------------------
-
-void chapter(const Options& options) {
-    std::string preset = options.preset();
-    Settings s = preset == "document" ? document : notebook;
-    if (options.has("--quick")) s.n_seed = 6, s.n_untrained = 200;
-    auto rng_seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, INT64_MAX / 2'000'000));
-    std::string folder = output_folder(options, info);
-
-    // 1. Make two sources and mix them.
-    Matrix sources = make_sources(s.n_sample), mixed = mix(sources);
+    page.step("Make two sources that do not correlate, and mix them.");
+    Matrix sources = make_sources(s.n_sample), mixed = product(sources, mixing());
     Tensor x = to_tensor(mixed);
-    std::printf("preset %s: %ld samples, 2 -> %ld -> 2, %s, Adam %g, %ld epochs\n", preset.c_str(),
-                s.n_sample, s.n_latent, s.activation == Activation::relu ? "ReLU" : "GELU",
-                s.learning_rate, s.n_epoch);
-    std::printf("weights: L1 %g, decorrelation %g\n\n", s.l1, s.decorrelation);
-    std::printf("correlation of the sources  %9.6f\ncorrelation of the mixtures %9.6f\n",
-                correlation(column(sources, sine), column(sources, step)),
-                correlation(column(mixed, 0), column(mixed, 1)));
-    std::printf("means %.4f %.4f, variances %.4f %.4f\n", mean(column(mixed, 0)),
-                mean(column(mixed, 1)), variance(column(mixed, 0)), variance(column(mixed, 1)));
+    Trainer trainer = [&](const Arm& arm, uint64_t i) { return train(s, arm, x, sources, i); };
+    if (options.has("--sweep")) return page.only(sweep_table(trainer, 2 * s.n_start, seed));
+    page.table("What the SAE is to find, and what it sees", data_table(sources, mixed));
+    page.figure(data_figure(sources, mixed));
+    page.claim("1a", mixtures_correlate(sources, mixed, mixing()));
 
-    if (options.has("--sweep")) return sweep(s, x, sources, rng_seed);
+    page.step("See what a linear method can do: PCA finds the plane, not the sources in it.");
+    page.table("Directions in the plane, by |r|", linear_methods(sources, mixed, seed));
 
-    // 2. Ask what a linear method can do. PCA looks for uncorrelated directions, and any rotation
-    //    of two uncorrelated, rescaled components is uncorrelated as well: it cannot choose.
-    Matrix principal = components(mixed);
-    Score pca = score_latents(principal, sources);
-    std::vector<double> rotated;
-    for (const Score& score : score_rotations(principal, sources, 1000, rng_seed)) {
-        rotated.push_back(std::min(std::abs(score.r[sine]), std::abs(score.r[step])));
-    }
-    double pca_sine = std::abs(pca.r[sine]), pca_step = std::abs(pca.r[step]);
-    std::printf(
-        "\nPCA: |r| %.4f with the sine, %.4f with the step\n1000 random rotations of its "
-        "components: the weaker |r| %.4f to %.4f, median %.4f\n",
-        pca_sine, pca_step, quantile(rotated, 0), quantile(rotated, 1), quantile(rotated, 0.5));
+    page.step("Train from many starts with both penalties, without one, without both.");
+    Arms arms = train_arms(trainer, s.l1, s.decorrelation, s.n_start, seed);
+    const Arm &both = arms.both, &none = arms.none;
+    page.table("Terms of the loss in the first training, without weights", loss_table(both));
+    page.figure(loss_figure(both));
+    page.claim("1c", mse_falls_first(both, none));
+    page.claim("1c rise", l1_rises(both, none));
 
-    // 3. Ask how high a latent that sees a single source can score: half a wave, and more of it.
-    std::vector<double> wave = column(sources, sine), half_wave = wave;
-    for (double& value : half_wave) value = std::max(value - 1, 0.0);
-    std::printf("ceiling of a latent that is half of the sine: |r| %.4f\n",
-                correlation(wave, half_wave));
+    page.step("Compare every latent with every source, and with untrained SAEs.");
+    Arm chance = untrained_arm(trainer, s.n_untrained, seed + 1);
+    page.say("%s", followers(both).c_str());
+    page.figure(found_figure(both, sources, mixed));
+    page.claim("1b", recovery(both, chance));
+    page.claim("1g", size_tells(both));
 
-    // 4. Train every arm from every seed, side by side, one training a thread.
-    std::vector<Arm> arms = {{"both", s.l1, s.decorrelation},
-                             {"L1 only", s.l1, 0},
-                             {"decorrelation only", 0, s.decorrelation},
-                             {"none", 0, 0}};
-    Arm blank = {"untrained", 0, 0, std::vector<Run>(static_cast<size_t>(s.n_seed))};
-    for (Arm& arm : arms) arm.runs.resize(static_cast<size_t>(s.n_seed));
-    parallel_for(5 * s.n_seed, [&](int64_t i) {
-        int64_t which = i / s.n_seed, run = i % s.n_seed;
-        uint64_t start = run_seed(rng_seed, run);
-        if (which == 4) {
-            blank.runs[run] = untrained(s, blank, x, sources, start);
-        } else {
-            arms[which].runs[run] = train(s, arms[which], x, sources, start);
-        }
-    });
+    page.step("Leave penalties out: what does each of them do?");
+    page.table("Trainings from the same starts", ablation_table(arms));
+    page.figure(together_figure(arms));
+    page.figure(redundancy_figure(arms));
+    page.claim("1d L1", redundancy_without(arms.no_l1, both, seed));
+    page.claim("1d decorrelation", redundancy_without(arms.no_decorrelation, both, seed));
+    page.claim("1d recovery", recovery_lost(arms, seed));
 
-    // 5. Look at the first training: how each term of the loss falls.
-    const Run& first = arms[both].runs[0];
-    Table terms = {.header = {"epoch", "MSE", "L1", "decorrelation"}};
-    for (int64_t epoch : {0, 1, 3, 10, 30, 100, 300, 600}) {
-        if (epoch > s.n_epoch) continue;
-        add_row(terms,
-                {std::to_string(epoch), format("%.4f", first.mse[epoch]),
-                 format("%.4f", first.l1[epoch]), format("%.4f", first.decorrelation[epoch])});
-    }
-    std::printf("\nThe first training with both penalties (terms without their weights)\n");
-    print(terms);
-    std::printf(
-        "its latent %ld follows the sine, r %.4f; its latent %ld the step, r %.4f; "
-        "%ld of %ld latents live, density %.4f\n",
-        first.score.latent[sine], first.score.r[sine], first.score.latent[step],
-        first.score.r[step], first.score.n_live, s.n_latent, first.score.density);
+    page.step("Look at the edges of the step, start by start.");
+    page.say("%s", sharpness_text(both, sources).c_str());
+    page.claim("1e", edges_blunted(both, arms.nudged, sources));
 
-    // 6. The ablation: what does each penalty do?
-    Table ablation = {.header = {"arm", "both |r| >= 0.95", "best per source", "redundancy", "live",
-                                 "density", "MSE", "L1"}};
-    for (const Arm& arm : arms) add_arm(ablation, arm, s.criteria, rng_seed);
-    add_arm(ablation, blank, s.criteria, rng_seed);
-    std::printf("\n%ld trainings of every arm, the same random starts\n", s.n_seed);
-    print(ablation);
+    page.step("Ask whether an SAE without penalties is the identity.");
+    page.claim("1f error", error_vanishes(none, arms.untrained));
+    page.claim("1f identity", is_identity(none, arms.untrained));
 
-    // 7. Control: many SAEs that were never trained, scored in the same way.
-    std::vector<Score> never =
-        score_untrained(config_of(s, arms[both]), sources, x.matrix(), s.n_untrained, rng_seed + 1);
-    int64_t n_found = std::ranges::count_if(
-        never, [&](const Score& score) { return score.recovered(s.criteria.follows); });
-    int64_t n_best = std::ranges::count_if(never, [&](const Score& score) {
-        return std::abs(score.best[sine]) >= s.criteria.follows &&
-               std::abs(score.best[step]) >= s.criteria.follows;
-    });
-    auto share = [&](int64_t n) {
-        return static_cast<double>(n) / static_cast<double>(s.n_untrained);
-    };
-    std::printf(
-        "\n%ld untrained SAEs: both sources followed with |r| >= 0.95 by %.4f of them "
-        "(best latent per source: %.4f)\n",
-        s.n_untrained, share(n_found), share(n_best));
-
-    // 8. How sharp do the step's edges come out, from seed to seed?
-    std::vector<double> sharpness;
-    for (const Run& run : arms[both].runs) sharpness.push_back(run.score.sharpness);
-    std::printf(
-        "sharpness of the step's edges over seeds: lowest %.4f, median %.4f, highest %.4f "
-        "(the step itself: %.4f)\n",
-        quantile(sharpness, 0), quantile(sharpness, 0.5), quantile(sharpness, 1),
-        edge_sharpness(column(sources, step), sources));
-
-    // 9. Without penalties: does it learn the identity?
-    std::vector<double> gaps, unexplained;
-    for (const Run& run : arms[none].runs) {
-        gaps.push_back(run.identity_gap);
-        unexplained.push_back(run.fvu);
-    }
-    std::printf(
-        "without penalties: unexplained variance %.5f, distance of its slope from the "
-        "identity %.4f\n",
-        mean(unexplained), mean(gaps));
-
-    // 10. Answer the question, claim by claim.
-    Findings findings = find(arms, never, blank.runs, sources, mixed, s.criteria, rng_seed);
-    std::vector<OldClaim> claims = judge(findings, s.criteria);
-    std::printf("\n");
-    print(verdict_table(claims));
-    write_claims(folder, claims, "simulated sources", ablation);
-
-    // 11. Draw the page.
-    Report report("Chapter 1: a sparse autoencoder unmixes two sources",
-                  format("2 -> %ld -> 2, %ld epochs, %ld seeds", s.n_latent, s.n_epoch, s.n_seed));
-    report.paragraph(format("Preset %s: L1 %g, decorrelation %g.%s", preset.c_str(), s.l1,
-                            s.decorrelation,
-                            options.has("--quick") ? " Quick run: fewer seeds." : ""));
-    report.heading("What the document claims, and what this run says");
-    report.claims(claims);
-    report.heading("What was measured");
-    draw_data(report, sources, mixed);
-    draw_losses(report, first);
-    draw_found(report, first);
-    report.table("Ablation", ablation,
-                 "Shares and means with 95 % intervals over seeds; both |r| with a latent of its "
-                 "own for each source.");
-    draw_seeds(report, arms, never, s.criteria.follows);
-    report.write(folder);
-    announce_report(folder);
+    page.answer(answer(arms, chance), recovery_figure(arms, chance));
 }
 
-}  // namespace
+}  // namespace vimach::ch01
 
-int main(int argc, char** argv) { return run_chapter(argc, argv, info, chapter); }
+int main(int argc, char** argv) {
+    return vimach::run_chapter(argc, argv, vimach::ch01::info, vimach::ch01::chapter);
+}

@@ -1,4 +1,4 @@
-// Chapter 1's data, scores and controls; see controls.h.
+// Chapter 1's controls; see controls.h.
 // Everything random is drawn from one seed per call, in a fixed order, so that runs repeat.
 #include "controls.h"
 
@@ -12,167 +12,30 @@
 #include "math/blas.h"
 #include "math/lapack.h"
 #include "math/stats.h"
-#include "math/vector_ops.h"
+#include "show/claims.h"
+#include "show/progress.h"
 
-namespace vimach::unmixing {
-
-namespace {
-
-/// Columns centred and scaled to length 1; 0 where they do not vary.
-Matrix standardised(const Matrix& m) {
-    Matrix out = centred(m);
-    std::vector<double> squares(static_cast<size_t>(m.cols));
-    for (int64_t i = 0; i < m.rows; ++i) {
-        for (int64_t j = 0; j < m.cols; ++j) squares[j] += out.at(i, j) * out.at(i, j);
-    }
-    for (int64_t i = 0; i < m.rows; ++i) {
-        for (int64_t j = 0; j < m.cols; ++j) {
-            out.at(i, j) *= squares[j] > 1e-12 ? 1 / std::sqrt(squares[j]) : 0;
-        }
-    }
-    return out;
-}
-
-}  // namespace
-
-// --- data ---------------------------------------------------------------------------------------
-
-Matrix make_sources(int64_t n) {
-    ensure(n >= 2, "needs two samples", "make_sources", "ask for more");
-    Matrix z(n, 2);
-    for (int64_t i = 0; i < n; ++i) {
-        double t = 14 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(n - 1);
-        double wave = std::sin(3 * t);
-        z.at(i, sine) = std::sin(t) + 1;
-        z.at(i, step) = wave > 0 ? 2 : wave < 0 ? 0 : 1;
-    }
-    return z;
-}
-
-Matrix mix(const Matrix& sources) {
-    Matrix mixing(2, 2);
-    mixing.data = {1, 0.4, 0.6, 1};
-    return product(sources, mixing);
-}
-
-// --- scores -------------------------------------------------------------------------------------
-
-bool Score::recovered(double threshold) const {
-    return std::abs(r[sine]) >= threshold && std::abs(r[step]) >= threshold;
-}
-
-double edge_sharpness(const std::vector<double>& signal, const Matrix& sources) {
-    auto [low, high] = std::ranges::minmax_element(signal);
-    double range = *high - *low;
-    std::vector<double> jumps;
-    for (size_t i = 2; i < signal.size(); ++i) {
-        auto row = static_cast<int64_t>(i);
-        bool edge = sources.at(row, step) != sources.at(row - 1, step);
-        if (edge) jumps.push_back(std::abs(signal[i] - signal[i - 1]));
-    }
-    return range > 0 && !jumps.empty() ? quantile(jumps, 0.5) / range : 0;
-}
-
-Score score_latents(const Matrix& latents, const Matrix& sources) {
-    // Correlate every latent with both sources and with every other latent.
-    Matrix z = standardised(latents), s = standardised(sources);
-    Matrix with_sources = product(z, s, true), together = product(z, z, true);
-    int64_t n = latents.cols;
-    Score out;
-
-    // Take the best latent of each source, and the best two different ones.
-    double top = -1;
-    for (int64_t i = 0; i < n; ++i) {
-        for (int source : {sine, step}) {
-            double r = with_sources.at(i, source);
-            if (std::abs(r) > std::abs(out.best[source])) out.best[source] = r;
-        }
-        for (int64_t j = 0; j < n; ++j) {
-            double a = with_sources.at(i, sine), b = with_sources.at(j, step);
-            if (i == j || std::abs(a) + std::abs(b) <= top) continue;
-            top = std::abs(a) + std::abs(b);
-            out.r[sine] = a;
-            out.r[step] = b;
-            out.latent[sine] = i;
-            out.latent[step] = j;
-        }
-    }
-    out.sharpness = edge_sharpness(column(latents, out.latent[step]), sources);
-
-    // Average |r| over pairs of live latents.
-    std::vector<int64_t> live;
-    double total = 0, n_above = 0;
-    for (int64_t j = 0; j < n; ++j) {
-        int64_t above = 0;
-        for (int64_t i = 0; i < latents.rows; ++i) above += latents.at(i, j) > 0;
-        n_above += static_cast<double>(above);
-        if (above > 0 && together.at(j, j) > 0.5) live.push_back(j);
-    }
-    for (int64_t i : live) {
-        for (int64_t j : live) total += i < j ? std::abs(together.at(i, j)) : 0;
-    }
-    out.n_live = static_cast<int64_t>(live.size());
-    auto n_pair = static_cast<double>(out.n_live * (out.n_live - 1)) / 2;
-    out.redundancy = n_pair > 0 ? total / n_pair : 0;
-    out.density = n_above / static_cast<double>(latents.rows * n);
-    return out;
-}
+namespace vimach::ch01 {
 
 namespace {
 
-/// d recon / d x at one row: J = W_enc diag(act'(pre)) W_dec, [d_in, d_in].
-Matrix slope_at(const Sae& sae, const Real* x) {
-    const SaeConfig& c = sae.config;
-    Matrix J(c.d_in, c.d_in);
-    for (int64_t k = 0; k < c.n_latent; ++k) {
-        Real pre = c.bias ? sae.b_enc.data[k] : 0;
-        for (int64_t i = 0; i < c.d_in; ++i) pre += x[i] * sae.W_enc.data[i * c.n_latent + k];
-        Normal at = vector_normal(pre);
-        double slope = c.activation == Activation::relu ? pre > 0 : at.cdf + pre * at.density;
-        for (int64_t i = 0; i < c.d_in; ++i) {
-            double in = slope * sae.W_enc.data[i * c.n_latent + k];
-            for (int64_t j = 0; j < c.d_in; ++j) J.at(i, j) += in * sae.W_dec.data[k * c.d_in + j];
-        }
-    }
-    return J;
+constexpr int64_t n_draw = 1000;  // of a null distribution
+
+/// One answer a run.
+Outcomes each(const Arm& arm, const std::function<bool(const Run&)>& asks) {
+    Outcomes out;
+    for (const Run& run : arm.runs) out.push_back(asks(run));
+    return out;
 }
 
-}  // namespace
+double share_of(const Outcomes& outcomes) { return share_measure(outcomes).value; }
 
-double identity_gap(const Sae& sae, ConstMatrixView x) {
-    const SaeConfig& c = sae.config;
-    ensure(!c.tied && c.top_k == 0, "is for untied SAEs without top-k", "identity_gap", "");
-    double total = 0;
-    for (int64_t row = 0; row < x.rows; ++row) {
-        Matrix J = slope_at(sae, x.data + row * x.stride);
-        double gap = 0;
-        for (int64_t i = 0; i < c.d_in; ++i) J.at(i, i) -= 1;
-        for (double value : J.data) gap += value * value;
-        total += std::sqrt(gap / static_cast<double>(c.d_in));
-    }
-    return total / static_cast<double>(x.rows);
+/// How much a share falls from the first list of outcomes to the better of two others.
+double share_lost(const Outcomes& both, const Outcomes& one, const Outcomes& other) {
+    return share_of(both) - std::max(share_of(one), share_of(other));
 }
 
-double half_time(const std::vector<double>& curve) {
-    auto peak = std::ranges::max_element(curve);
-    double half = (*peak + curve.back()) / 2;
-    auto reached = std::find_if(peak, curve.end(), [&](double v) { return v <= half; });
-    if (*peak <= curve.back()) return static_cast<double>(curve.size());
-    return static_cast<double>(reached - peak) + static_cast<double>(peak - curve.begin());
-}
-
-// --- baselines ----------------------------------------------------------------------------------
-
-std::vector<Score> score_untrained(const SaeConfig& config, const Matrix& sources,
-                                   ConstMatrixView x, int64_t n_draw, uint64_t seed) {
-    std::vector<Score> scores(static_cast<size_t>(n_draw));
-    parallel_for(n_draw, [&](int64_t i) {
-        Rng rng(run_seed(seed, i));
-        scores[i] = score_latents(to_matrix(encode(random_sae(config, rng), x)), sources);
-    });
-    return scores;
-}
-
+/// The principal components, each of variance 1.
 Matrix components(const Matrix& mixed) {
     Eigen eigen = symmetric_eigen(covariance(centred(mixed)));
     Matrix out = product(centred(mixed), eigen.vectors, false, true);
@@ -182,160 +45,356 @@ Matrix components(const Matrix& mixed) {
     return out;
 }
 
-std::vector<Score> score_rotations(const Matrix& components, const Matrix& sources, int64_t n_draw,
-                                   uint64_t seed) {
+/// How well both sources are followed by the components after random rotations, which leave them
+/// uncorrelated.
+std::vector<double> rotated_scores(const Matrix& components, const Matrix& sources, uint64_t seed) {
     Rng rng(seed);
-    std::vector<Score> scores;
+    std::vector<double> scores;
     for (int64_t i = 0; i < n_draw; ++i) {
         double angle = 2 * std::numbers::pi * rng.uniform();
         Matrix turn(2, 2);
         turn.data = {std::cos(angle), -std::sin(angle), std::sin(angle), std::cos(angle)};
-        scores.push_back(score_latents(product(components, turn), sources));
+        scores.push_back(score_latents(product(components, turn), sources).weaker());
     }
     return scores;
 }
 
-// --- verdicts -----------------------------------------------------------------------------------
-
-namespace {
-
-constexpr int64_t n_draw = 1000;  // of a bootstrap and of random signs
-
-/// How many of a list of scores meet a condition, as a share.
-Measure share_of(const std::vector<Score>& scores, const std::function<bool(const Score&)>& meets) {
-    return share_measure(std::ranges::count_if(scores, meets), static_cast<int64_t>(scores.size()));
+Outcomes recovered(const Arm& arm) {
+    return each(arm, [](const Run& run) { return run.score.recovered(); });
 }
 
-std::vector<Score> scores_of(const Arm& arm) {
-    std::vector<Score> scores;
-    for (const Run& run : arm.runs) scores.push_back(run.score);
-    return scores;
+Outcomes l1_falls_later(const Arm& arm) {
+    return each(arm, [](const Run& run) {
+        auto mse = half_time(curve(run, &SaeLosses::mse)),
+             l1 = half_time(curve(run, &SaeLosses::l1));
+        return mse && l1 && *mse < *l1;
+    });
 }
 
-/// The share of seeds that come out the rarer way: both ways must occur.
-Measure rarer(const std::vector<Score>& scores, const std::function<bool(const Score&)>& meets) {
-    auto n = static_cast<int64_t>(scores.size());
-    int64_t count = std::ranges::count_if(scores, meets);
-    return share_measure(std::min(count, n - count), n);
+Outcomes l1_rises_first(const Arm& arm) {
+    return each(arm, [](const Run& run) { return rises_first(curve(run, &SaeLosses::l1)); });
 }
 
-std::vector<double> log_slowness(const Arm& arm) {
+Outcomes blunt(const Arm& arm, const Matrix& sources) {
+    double sharp = edge_sharpness(column(sources, step), sources);
+    return each(arm, [&](const Run& run) { return run.score.sharpness < sharp / 2; });
+}
+
+std::vector<double> redundancy(const Arm& arm) {
     std::vector<double> out;
-    for (const Run& run : arm.runs) {
-        out.push_back(
-            std::log10(std::max(half_time(run.l1), 1.0) / std::max(half_time(run.mse), 1.0)));
-    }
+    for (const Run& run : arm.runs) out.push_back(run.score.redundancy);
     return out;
 }
 
-std::vector<double> extra_redundancy(const Arm& arm, const Arm& reference) {
+/// One number of every run, e.g. &Run::fvu.
+std::vector<double> each_run(const Arm& arm, double Run::*number) {
     std::vector<double> out;
-    for (size_t i = 0; i < arm.runs.size(); ++i) {
-        out.push_back(arm.runs[i].score.redundancy - reference.runs[i].score.redundancy);
-    }
+    for (const Run& run : arm.runs) out.push_back(run.*number);
     return out;
+}
+
+/// A mean over runs, against that of untrained SAEs from the same starts.
+Finding against_untrained(const Arm& arm, const Arm& untrained, double Run::*number) {
+    std::vector<double> here = each_run(arm, number), there = each_run(untrained, number);
+    return {mean_measure(here), {paired_control("untrained", here, there)}};
+}
+
+/// The share of outcomes, against those of the same starts without penalties.
+Finding against_none(const Outcomes& both, const Outcomes& none) {
+    return {share_measure(both), {paired_control("without penalties", both, none)}};
 }
 
 }  // namespace
 
-Findings find(const std::vector<Arm>& arms, const std::vector<Score>& untrained,
-              const std::vector<Run>& untrained_runs, const Matrix& sources, const Matrix& mixed,
-              const Criteria& criteria, uint64_t seed) {
-    // 1a: what the mixing matrix makes of uncorrelated sources with these variances.
-    Findings f;
-    f.r_observed = correlation(column(mixed, 0), column(mixed, 1));
-    f.r_sources = correlation(column(sources, 0), column(sources, 1));
-    double v0 = variance(column(sources, 0)), v1 = variance(column(sources, 1));
-    f.r_predicted = (0.4 * v0 + 0.6 * v1) / std::sqrt((v0 + 0.36 * v1) * (0.16 * v0 + v1));
+// --- trainings ----------------------------------------------------------------------------------
 
-    // 1b and 1e: shares of seeds.
-    auto recovered = [&](const Score& s) { return s.recovered(criteria.follows); };
-    auto sharp = [&](const Score& s) { return s.sharpness >= criteria.sharp; };
-    f.recovered = share_of(scores_of(arms[both]), recovered);
-    f.recovered_untrained = share_of(untrained, recovered);
-    f.finicky = rarer(scores_of(arms[both]), sharp);
-    f.finicky_untrained = rarer(untrained, sharp);
-
-    // 1c: against the arm in which nothing pulls on L1.
-    f.slower = mean_measure(log_slowness(arms[both]), n_draw, seed);
-    f.slower_none = mean_measure(log_slowness(arms[none]), n_draw, seed);
-
-    // 1d: both are needed where leaving out either costs, so the smaller cost counts.
-    std::vector<double> without_l1 = extra_redundancy(arms[decorrelation_only], arms[both]);
-    std::vector<double> without_decorrelation = extra_redundancy(arms[l1_only], arms[both]);
-    bool l1_counts = mean(without_l1) < mean(without_decorrelation);
-    const std::vector<double>& smaller = l1_counts ? without_l1 : without_decorrelation;
-    f.redundancy = mean_measure(smaller, n_draw, seed);
-    f.redundancy_null = sign_flip_null(smaller, n_draw, seed);
-    f.both_on = arms[both].l1 > 0 && arms[both].decorrelation > 0;
-
-    // 1f: error and distance from the identity, the larger of the two.
-    auto distance = [](const std::vector<Run>& runs) {
-        std::vector<double> out;
-        for (const Run& run : runs) out.push_back(std::max(run.fvu, run.identity_gap));
-        return out;
-    };
-    f.identity = mean_measure(distance(arms[none].runs), n_draw, seed);
-    f.identity_untrained = mean_measure(distance(untrained_runs), n_draw, seed);
-    return f;
+std::vector<const Arm*> Arms::distinct() const {
+    if (alike()) return {&both, &none, &untrained};
+    return {&both, &no_decorrelation, &no_l1, &none, &untrained};
 }
 
-std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
-    using Side = Criterion::Side;
+Arms train_arms(const Trainer& train, double l1, double decorrelation, int64_t n_start,
+                uint64_t seed) {
+    Arms arms = {.both = {"both", l1, decorrelation},
+                 .no_decorrelation = {"L1 only", l1, 0},
+                 .no_l1 = {"decorrelation only", 0, decorrelation},
+                 .none = {"none", 0, 0},
+                 .nudged = {"both, nudged", l1, decorrelation, 0.001},
+                 .untrained = {.name = "untrained", .trained = false}};
+    if (arms.alike())
+        arms.both.name = "both = L1 only", arms.none.name = "none = decorrelation only";
 
-    // 1a is arithmetic where the matrix alone gives the correlation.
-    bool predicted = std::abs(f.r_observed - f.r_predicted) < 0.01;
+    // Train side by side, one training a thread; what is alike is trained once.
+    std::vector<Arm*> list = {&arms.both, &arms.none, &arms.nudged, &arms.untrained};
+    if (!arms.alike()) list.insert(list.end(), {&arms.no_decorrelation, &arms.no_l1});
+    auto n_arm = static_cast<int64_t>(list.size());
+    for (Arm* arm : list) arm->runs.resize(static_cast<size_t>(n_start));
+    Progress progress(n_arm * n_start);
+    parallel_for(n_arm * n_start, [&](int64_t i) {
+        Arm& arm = *list[i / n_start];
+        arm.runs[i % n_start] = train(arm, run_seed(seed, i % n_start));
+        progress.step("training");
+    });
+    if (arms.alike()) arms.no_decorrelation.runs = arms.both.runs, arms.no_l1.runs = arms.none.runs;
+    return arms;
+}
+
+Arm untrained_arm(const Trainer& train, int64_t n, uint64_t seed) {
+    Arm arm = {.name = "untrained SAEs", .trained = false};
+    arm.runs.resize(static_cast<size_t>(n));
+    parallel_for(n, [&](int64_t i) { arm.runs[i] = train(arm, run_seed(seed, i)); });
+    return arm;
+}
+
+// --- findings, one for each claim ---------------------------------------------------------------
+
+Finding mixtures_correlate(const Matrix& sources, const Matrix& mixed, const Matrix& mixing) {
+    // cov(sum_k s_k a_k, sum_k s_k b_k) = sum_k var(s_k) a_k b_k for sources that do not correlate.
+    double ab = 0, aa = 0, bb = 0;
+    for (int64_t k = 0; k < mixing.rows; ++k) {
+        double v = variance(column(sources, k)), a = mixing.at(k, 0), b = mixing.at(k, 1);
+        ab += v * a * b;
+        aa += v * a * a;
+        bb += v * b * b;
+    }
+    double r = correlation(column(mixed, 0), column(mixed, 1));
+    double r_sources = correlation(column(sources, sine), column(sources, step));
+    bool predicted = std::abs(r - ab / std::sqrt(aa * bb)) < 0.01;
+    Measure measured = exact_measure(std::abs(r));
+    return {measured,
+            {exact_control("the sources", measured, std::abs(r_sources))},
+            predicted ? "the mixing matrix alone gives this correlation" : ""};
+}
+
+Finding recovery(const Arm& both, const Arm& untrained) {
+    Measure measured = share_measure(recovered(both));
+    return {measured,
+            {share_control(untrained.name, measured, share_measure(recovered(untrained)))}};
+}
+
+Finding mse_falls_first(const Arm& both, const Arm& none) {
+    return against_none(l1_falls_later(both), l1_falls_later(none));
+}
+
+Finding l1_rises(const Arm& both, const Arm& none) {
+    return against_none(l1_rises_first(both), l1_rises_first(none));
+}
+
+Finding redundancy_without(const Arm& without, const Arm& both, uint64_t seed) {
+    std::vector<double> extra = redundancy(without), with = redundancy(both);
+    for (size_t i = 0; i < extra.size(); ++i) extra[i] -= with[i];
+    bool alike = without.l1 == both.l1 && without.decorrelation == both.decorrelation;
+    return {mean_measure(extra),
+            {sign_flip_control("random signs", extra, n_draw, seed)},
+            alike ? "this penalty has the weight 0 in the preset, so both arms are the same" : ""};
+}
+
+Finding recovery_lost(const Arms& arms, uint64_t seed) {
+    // Take the interval from the better of the two arms that lack one.
+    Outcomes with = recovered(arms.both), one = recovered(arms.no_decorrelation),
+             other = recovered(arms.no_l1);
+    const Outcomes& best = share_of(one) >= share_of(other) ? one : other;
+    Measure lost = {share_lost(with, one, other), paired_control("", with, best).difference};
+
+    // Deal the three outcomes of every start to the arms at random.
+    const Outcomes* outcomes[] = {&with, &one, &other};
+    Rng rng(seed);
+    std::vector<double> values;
+    for (int64_t draw = 0; draw < n_draw; ++draw) {
+        Outcomes dealt[3];
+        for (size_t run = 0; run < with.size(); ++run) {
+            std::vector<int64_t> order = rng.permutation(3);
+            for (int64_t i = 0; i < 3; ++i) dealt[i].push_back((*outcomes[order[i]])[run]);
+        }
+        values.push_back(share_lost(dealt[0], dealt[1], dealt[2]));
+    }
     return {
-        {.id = "1a",
-         .text = "the observed variables are highly correlated although the sources are not",
-         .document = "very high",
-         .measure = "|r| of the mixtures; control: of the sources",
-         .measured = exact_measure(std::abs(f.r_observed)),
-         .control = exact_measure(std::abs(f.r_sources)),
-         .criterion = {Side::at_least, criteria.very_high},
-         .forced_by = predicted ? "the mixing matrix" : ""},
-        {.id = "1b",
-         .text = "one latent tracks the sine, another the step: share of seeds",
-         .document = "|r| >= 0.95",
-         .measure = "share of seeds with both |r| >= 0.95, each source with a latent of its "
-                    "own; control: untrained SAEs",
-         .measured = f.recovered,
-         .control = f.recovered_untrained,
-         .criterion = {Side::at_least, criteria.share}},
-        {.id = "1c",
-         .text = "MSE falls fast, L1 slowly: log10 ratio of half times",
-         .document = "loss curves",
-         .measure = "log10 of the epochs until L1 has come halfway down over those of MSE; "
-                    "control: trainings without penalties",
-         .measured = f.slower,
-         .control = f.slower_none,
-         .criterion = {Side::at_least, criteria.slower}},
-        {.id = "1d",
-         .text = "without L1 or without decorrelation latents are more redundant",
-         .document = "ablation",
-         .measure = "growth of the mean |r| between live latents, the smaller of the two; "
-                    "control: random signs",
-         .measured = f.redundancy,
-         .control = f.redundancy_null,
-         .criterion = {Side::at_least, criteria.redundant},
-         .forced_by = f.both_on ? "" : "a penalty has weight 0"},
-        {.id = "1e",
-         .text = "some initialisations blunt the step's edges: share of seeds, rarer outcome",
-         .document = "several seeds",
-         .measure =
-             "share of seeds with the rarer outcome, sharp or blunt; control: untrained SAEs",
-         .measured = f.finicky,
-         .control = f.finicky_untrained,
-         .criterion = {Side::at_least, criteria.finicky}},
-        {.id = "1f",
-         .text = "without penalties it learns the identity and the error goes to zero",
-         .document = "-",
-         .measure = "unexplained variance or distance of the slope from the identity, the "
-                    "larger; control: untrained SAEs",
-         .measured = f.identity,
-         .control = f.identity_untrained,
-         .criterion = {Side::at_most, criteria.identity}},
-    };
+        lost,
+        {null_control("arms dealt at random", values)},
+        arms.alike() ? "a penalty has the weight 0 in the preset, so an arm lacks nothing" : ""};
 }
 
-}  // namespace vimach::unmixing
+Finding edges_blunted(const Arm& both, const Arm& nudged, const Matrix& sources) {
+    Outcomes before = blunt(both, sources), after = blunt(nudged, sources), changed;
+    for (size_t i = 0; i < before.size(); ++i) changed.push_back(before[i] != after[i]);
+    return {share_measure(before), {paired_control("changed by a nudge", before, changed)}};
+}
+
+Finding error_vanishes(const Arm& none, const Arm& untrained) {
+    return against_untrained(none, untrained, &Run::fvu);
+}
+
+Finding is_identity(const Arm& none, const Arm& untrained) {
+    return against_untrained(none, untrained, &Run::identity_gap);
+}
+
+Finding size_tells(const Arm& both) {
+    Outcomes told = each(both, [](const Run& run) { return run.score.size_tells(); });
+    double by_chance = 0;
+    for (const Run& run : both.runs) {
+        auto n = static_cast<double>(run.score.n_active);
+        by_chance += (n >= 2 ? 2 / (n * (n - 1)) : 0) / static_cast<double>(both.runs.size());
+    }
+    Measure measured = share_measure(told);
+    return {measured,
+            {exact_control("with the truth at hand", measured, 1),
+             reference("two active at random", exact_measure(by_chance))}};
+}
+
+// --- tables and sentences -----------------------------------------------------------------------
+
+Table data_table(const Matrix& sources, const Matrix& mixed) {
+    Table table = {.header = {"", "correlation", "means", "variances"}};
+    auto add = [&](const char* name, const Matrix& m) {
+        std::vector<double> a = column(m, 0), b = column(m, 1);
+        add_row(table,
+                {name, format("%.6f", correlation(a, b)), format("%.4f %.4f", mean(a), mean(b)),
+                 format("%.4f %.4f", variance(a), variance(b))});
+    };
+    add("sine and step", sources);
+    add("mixtures", mixed);
+    return table;
+}
+
+Table linear_methods(const Matrix& sources, const Matrix& mixed, uint64_t seed) {
+    Matrix principal = components(mixed);
+    Score pca = score_latents(principal, sources);
+    std::vector<double> rotated = rotated_scores(principal, sources, seed);
+    std::vector<double> wave = column(sources, sine), half_wave = wave;
+    for (double& value : half_wave) value = std::max(value - 1, 0.0);
+
+    Table table = {.header = {"", "|r|"}};
+    auto add = [&](const char* name, double r) { add_row(table, {name, format("%.4f", r)}); };
+    add("PCA, with the sine", std::abs(pca.r[sine]));
+    add("PCA, with the step", std::abs(pca.r[step]));
+    add("1000 rotations of its components: the weaker |r|, lowest", quantile(rotated, 0));
+    add("  median", quantile(rotated, 0.5));
+    add("  highest", quantile(rotated, 1));
+    add("half of the sine with the sine: the ceiling of a latent that is off half of the time",
+        correlation(wave, half_wave));
+    return table;
+}
+
+Table loss_table(const Arm& arm) {
+    const Run& run = arm.runs[0];
+    Table table = {.header = {"epoch", "MSE", "L1", "decorrelation"}};
+    for (size_t epoch : {0, 1, 3, 10, 30, 100, 300, 600}) {
+        if (epoch >= run.losses.size()) break;
+        const SaeLosses& losses = run.losses[epoch];
+        add_row(table, {std::to_string(epoch), format("%.4f", losses.mse),
+                        format("%.4f", losses.l1), format("%.4f", losses.decorrelation)});
+    }
+    return table;
+}
+
+namespace {
+
+std::vector<std::string> ablation_row(const Arm& arm) {
+    double n_active = 0, density = 0, mse = 0, l1 = 0;
+    int64_t n_best = 0;
+    for (const Run& run : arm.runs) {
+        n_active += static_cast<double>(run.score.n_active);
+        density += run.score.density;
+        mse += arm.trained ? run.losses.back().mse : std::nan("");
+        l1 += arm.trained ? run.losses.back().l1 : std::nan("");
+        n_best +=
+            std::min(std::abs(run.score.best[sine]), std::abs(run.score.best[step])) >= follows;
+    }
+    auto n = static_cast<double>(arm.runs.size());
+    auto interval = [](const Measure& m) {
+        return format("%.3f [%.3f, %.3f]", m.value, m.interval.low, m.interval.high);
+    };
+    return {arm.name,
+            interval(share_measure(recovered(arm))),
+            interval(mean_measure(redundancy(arm))),
+            format("%.3f", static_cast<double>(n_best) / n),
+            format("%.1f", n_active / n),
+            format("%.3f", density / n),
+            value_text(mse / n),
+            value_text(l1 / n)};
+}
+
+}  // namespace
+
+Table ablation_table(const Arms& arms) {
+    Table table = {.header = {"arm", "both |r| >= 0.95", "redundancy", "best per source", "active",
+                              "density", "MSE", "L1"}};
+    for (const Arm* arm : arms.distinct()) add_row(table, ablation_row(*arm));
+    return table;
+}
+
+std::string followers(const Arm& arm) {
+    const Score& s = arm.runs[0].score;
+    return format(
+        "In the first training latent %ld follows the sine, r %.4f, and latent %ld the step, r "
+        "%.4f; %ld of %ld latents are active, density %.4f.",
+        s.latent[sine], s.r[sine], s.latent[step], s.r[step], s.n_active, s.together.rows,
+        s.density);
+}
+
+std::string sharpness_text(const Arm& arm, const Matrix& sources) {
+    std::vector<double> sharpness;
+    for (const Run& run : arm.runs) sharpness.push_back(run.score.sharpness);
+    return format(
+        "Sharpness of the step's edges over the starts: lowest %.4f, median %.4f, highest %.4f "
+        "(the step itself: %.4f).",
+        quantile(sharpness, 0), quantile(sharpness, 0.5), quantile(sharpness, 1),
+        edge_sharpness(column(sources, step), sources));
+}
+
+std::string answer(const Arms& arms, const Arm& chance) {
+    Outcomes with = recovered(arms.both);
+    auto extra = [&](const Arm& without) {
+        return mean(redundancy(without)) - mean(redundancy(arms.both));
+    };
+    std::string out = format(
+        "%ld of %zu trainings give each source a latent of its own; of the untrained SAEs %.0f %% "
+        "have such latents already.",
+        std::ranges::count(with, true), with.size(), 100 * share_of(recovered(chance)));
+    if (arms.alike()) return out;
+    return out + format(
+                     " Without L1 the mean |r| between active latents changes by %+.3f, without "
+                     "decorrelation by %+.3f.",
+                     extra(arms.no_l1), extra(arms.no_decorrelation));
+}
+
+Table sweep_table(const Trainer& train, int64_t n, uint64_t seed) {
+    // Train every pair of weights from the same starts, which the chapter itself does not use.
+    struct Pair {
+        Arm arm;
+        double recovered = 0, redundancy = 0, mse = 0;
+    };
+    std::vector<Pair> pairs;
+    for (double l1 : {0.001, 0.01, 0.1, 1.0}) {
+        for (double decorrelation : {0.001, 0.01, 0.1, 1.0}) {
+            Pair pair = {.arm = {"sweep", l1, decorrelation}};
+            pair.arm.runs.resize(static_cast<size_t>(n));
+            parallel_for(n, [&](int64_t i) {
+                pair.arm.runs[i] = train(pair.arm, run_seed(seed + 1000, i));
+            });
+            pair.recovered = share_of(recovered(pair.arm));
+            pair.redundancy = mean(redundancy(pair.arm));
+            for (const Run& run : pair.arm.runs)
+                pair.mse += run.losses.back().mse / static_cast<double>(n);
+            pairs.push_back(std::move(pair));
+        }
+    }
+
+    // Choose the least redundant of those that recover as often as the best, but for chance.
+    double best = std::ranges::max_element(pairs, {}, &Pair::recovered)->recovered;
+    double near = best - std::sqrt(best * (1 - best) / static_cast<double>(n));
+    const Pair* chosen = nullptr;
+    for (const Pair& p : pairs) {
+        bool better = chosen == nullptr || p.redundancy < chosen->redundancy;
+        if (p.recovered >= near && better) chosen = &p;
+    }
+    Table table = {.header = {"L1", "decorrelation", "both |r| >= 0.95", "redundancy", "MSE", ""}};
+    for (const Pair& p : pairs) {
+        add_row(table, {format("%g", p.arm.l1), format("%g", p.arm.decorrelation),
+                        format("%.3f", p.recovered), format("%.3f", p.redundancy),
+                        format("%.4f", p.mse), &p == chosen ? "chosen" : ""});
+    }
+    return table;
+}
+
+}  // namespace vimach::ch01

@@ -18,7 +18,8 @@ double sum_of_squares(std::span<const Real> x) {
     return total;
 }
 
-/// Takes its mean off every column.
+}  // namespace
+
 Tensor centred_columns(const Tensor& z) {
     ensure(z.shape.size() == 2 && z.rows() >= 2, "needs two rows or more", "decorrelation",
            "pass latents [n_row, n_latent]");
@@ -37,8 +38,6 @@ Tensor centred_columns(const Tensor& z) {
     });
     return out;
 }
-
-}  // namespace
 
 Decorrelation decorrelation_by_covariance(const Tensor& latents) {
     // C = Zc^T Zc / n, its diagonal left out.

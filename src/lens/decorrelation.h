@@ -10,6 +10,9 @@
 
 namespace vimach {
 
+/// The rows without their columns' means, which are summed in double; n_row >= 2.
+Tensor centred_columns(const Tensor& rows);
+
 struct Decorrelation {
     double value = 0;
     Tensor grad_latents;  ///< [n_row, n_latent]

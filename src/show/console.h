@@ -39,6 +39,9 @@ public:
     /// course, are taken as well. Throws UsageError for any other.
     std::string preset() const;
 
+    /// --seed of every random number: 1 where it is not given.
+    uint64_t seed() const { return static_cast<uint64_t>(integer("--seed", 1, 0, 1'000'000'000)); }
+
     /// A whole number from `low` to `high`; throws UsageError otherwise.
     int64_t integer(const std::string& name, int64_t otherwise, int64_t low, int64_t high) const;
 

@@ -84,6 +84,14 @@ Control exact_control(const std::string& name, const Measure& measured, double v
 /// A number beside the measure that the verdict does not look at.
 Control reference(const std::string& name, const Measure& measure);
 
+/// What a run found about a claim: the measure, what it is compared with, or the constant that
+/// decides it whatever the data.
+struct Finding {
+    Measure measured = {};
+    std::vector<Control> controls = {};
+    std::string forced_by = {};
+};
+
 // --- until chapters 2 to 4 use the above --------------------------------------------------------
 
 /// The mean of a sample and the interval of its bootstrap.

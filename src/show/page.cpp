@@ -150,6 +150,7 @@ Page::Page(const ChapterInfo& info, const Options& options)
     if (std::filesystem::exists(path)) texts_ = read_claims(path);
     run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
                             : (quick_ ? "quick" : "full");
+    about("%s", run_.c_str());
 }
 
 void Page::about(const char* pattern, ...) {
@@ -211,20 +212,12 @@ ClaimText Page::text_of(const std::string& id) const {
     return *text;
 }
 
-void Page::claim(const std::string& id, const Measure& measured,
-                 const std::vector<Control>& controls) {
+void Page::claim(const std::string& id, const Finding& finding) {
     Claim claim;
     claim.text = text_of(id);
-    claim.measured = measured;
-    claim.controls = controls;
-    add_claim(claim);
-}
-
-void Page::forced(const std::string& id, const Measure& measured, const std::string& by) {
-    Claim claim;
-    claim.text = text_of(id);
-    claim.measured = measured;
-    claim.forced_by = by;
+    claim.measured = finding.measured;
+    claim.controls = finding.controls;
+    claim.forced_by = finding.forced_by;
     add_claim(claim);
 }
 
@@ -294,7 +287,13 @@ std::string Page::verdicts_html() const {
            "</ul>\n</details>\n";
 }
 
+void Page::only(const Table& table) {
+    only_ = true;
+    print(visible(table));
+}
+
 void Page::finish() {
+    if (only_) return;
     for (const ClaimText& text : texts_) {
         bool stated =
             std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
@@ -311,6 +310,7 @@ void Page::finish() {
         print(verdicts);
     }
     write_files();
+    announce_report(folder_);
 }
 
 void Page::write_files() const {
@@ -339,7 +339,6 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info,
         Page page(info, options);
         chapter(options, page);
         page.finish();
-        announce_report(options.text("--out", "out/" + std::string(info.name).substr(0, 2)));
     });
 }
 

@@ -36,12 +36,19 @@ public:
     /// A figure, on the page only.
     void figure(const Figure& figure);
 
-    /// What a run found about the claim of this id: the measure, and what it is compared with.
+    /// What the run found about the claim of this id.
+    void claim(const std::string& id, const Finding& finding);
+
+    /// The same from its parts.
     void claim(const std::string& id, const Measure& measured,
-               const std::vector<Control>& controls = {});
+               const std::vector<Control>& controls = {}) {
+        claim(id, Finding{measured, controls, {}});
+    }
 
     /// A claim that a constant decides whatever the data; `by` names it.
-    void forced(const std::string& id, const Measure& measured, const std::string& by);
+    void forced(const std::string& id, const Measure& measured, const std::string& by) {
+        claim(id, Finding{measured, {}, by});
+    }
 
     /// A claim that this run says nothing about.
     void not_tested(const std::string& id, const std::string& why);
@@ -52,6 +59,9 @@ public:
 
     /// The verdict on a claim that the run has already stated.
     Verdict verdict_on(const std::string& id) const;
+
+    /// Prints a table and nothing else: this run states no claims and writes no page.
+    void only(const Table& table);
 
     /// Prints the verdicts and writes all files. Throws where a claim was never stated.
     void finish();
@@ -70,7 +80,8 @@ private:
     };
 
     ChapterInfo info_;
-    bool quick_, in_place_;  ///< whether the output goes to out/NN, among the other chapters'
+    bool quick_, only_ = false;
+    bool in_place_;  ///< whether the output goes to out/NN, among the other chapters'
     std::string folder_, run_, model_, about_, body_, answer_, opening_figure_;
     std::vector<ClaimText> texts_;
     std::vector<Claim> claims_;
