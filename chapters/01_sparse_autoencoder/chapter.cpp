@@ -21,8 +21,7 @@ namespace vimach::ch01 {
 struct Settings {
     Activation activation;
     double learning_rate, l1, decorrelation;  // the penalties' weights: see --sweep
-    int64_t n_epoch = 600, n_latent = 20, n_sample = 3000;
-    int64_t n_start = 20, n_untrained = 600;  // trainings of every arm; SAEs never trained
+    int64_t n_epoch = 600, n_latent = 20, n_sample = 3000, n_start = 20, n_untrained = 600;
 };
 
 // clang-format off
@@ -34,9 +33,7 @@ const Settings notebook = {Activation::gelu, 0.0007, 1.0,  0.0};
 const ChapterInfo info = {
     .name = "01_sparse_autoencoder",
     .purpose = "Chapter 1: can a sparse autoencoder unmix two sources?",
-    .lecture =
-        "trained on the mixture of a sine and a step, one of 20 latents follows the sine, "
-        "another the step.",
+    .lecture = "of 20 latents that learn to rebuild it, one follows the sine, another the step.",
     .options = {{"--sweep", "", "try penalty weights against each other, and nothing else"}},
     .has_model = false};
 
@@ -53,11 +50,7 @@ Matrix make_sources(int64_t n) {
 }
 
 /// What mixes them, x = sources M: each observed variable is a weighted sum of both sources.
-Matrix mixing() {
-    Matrix M(2, 2);
-    M.data = {1, 0.4, 0.6, 1};
-    return M;
-}
+const Matrix mixing(2, 2, {1, 0.4, 0.6, 1});
 
 /// What a forward pass leaves for the backward pass.
 struct Forward {
@@ -84,10 +77,9 @@ Forward forward(const Sae& sae, const Tensor& x) {
     f.losses.l1 = sum_of_sizes(f.latents.data) / static_cast<double>(f.latents.size());
     if (sae.config.decorrelation == 0) return f;
     f.Zc = centred_columns(f.latents);
-    Real per_row = 1 / static_cast<Real>(x.rows() - 1);
-    f.C = product(f.Zc, f.Zc, {.transpose_a = true, .alpha = per_row});
+    f.C = product(f.Zc, f.Zc, {.transpose_a = true, .alpha = 1 / static_cast<Real>(x.rows() - 1)});
     for (int64_t j = 0; j < f.C.rows(); ++j) f.C.row(j)[j] = 0;
-    f.losses.decorrelation = sum_of_squares(f.C.data);
+    for (Real value : f.C.data) f.losses.decorrelation += double{value} * value;
     return f;
 }
 
@@ -98,8 +90,7 @@ SaeGradients backward(const Sae& sae, const Tensor& x, const Forward& f) {
 
     // MSE = mean error^2
     Tensor grad_recon = f.error;
-    auto per_number = static_cast<Real>(2 / static_cast<double>(x.size()));
-    for (Real& g : grad_recon.data) g *= per_number;
+    for (Real& g : grad_recon.data) g *= static_cast<Real>(2 / static_cast<double>(x.size()));
 
     // recon = latents W_dec + b_dec
     grad.W_dec = product(f.latents, grad_recon, {.transpose_a = true});
@@ -109,9 +100,8 @@ SaeGradients backward(const Sae& sae, const Tensor& x, const Forward& f) {
     // D = sum C_jl^2, C = Zc^T Zc / (n_sample - 1)
     if (auto weight = static_cast<Real>(sae.config.decorrelation); weight > 0) {
         Tensor grad_D = product(f.Zc, f.C, {.alpha = 4 * (1 / static_cast<Real>(x.rows() - 1))});
-        for (size_t i = 0; i < grad_D.data.size(); ++i) {
-            grad_latents.data[i] += weight * grad_D.data[i];
-        }
+        std::span<Real> g = grad_latents.data;
+        for (size_t i = 0; i < g.size(); ++i) g[i] += weight * grad_D.data[i];
     }
 
     // L1 = mean |latents|, latents = act(pre_acts); the slope of v Phi(v) is Phi(v) + v phi(v)
@@ -153,18 +143,18 @@ void chapter(const Options& options, Page& page) {
     Settings s = options.preset() == "document" ? document : notebook;
     if (options.has("--quick")) s.n_start = 6, s.n_untrained = 200;
     uint64_t seed = options.seed();
-    page.about("%ld samples, 2 -> %ld -> 2, %s, Adam %g, %ld epochs; L1 %g, decorrelation %g",
-               s.n_sample, s.n_latent, s.activation == Activation::relu ? "ReLU" : "GELU",
-               s.learning_rate, s.n_epoch, s.l1, s.decorrelation);
+    page.about("%ld samples, 2 -> %ld -> 2, %s, Adam %g, %ld epochs", s.n_sample, s.n_latent,
+               s.activation == Activation::relu ? "ReLU" : "GELU", s.learning_rate, s.n_epoch);
+    page.about("weights: L1 %g, decorrelation %g", s.l1, s.decorrelation);
 
     page.step("Make two sources that do not correlate, and mix them.");
-    Matrix sources = make_sources(s.n_sample), mixed = product(sources, mixing());
+    Matrix sources = make_sources(s.n_sample), mixed = product(sources, mixing);
     Tensor x = to_tensor(mixed);
     Trainer trainer = [&](const Arm& arm, uint64_t i) { return train(s, arm, x, sources, i); };
     if (options.has("--sweep")) return page.only(sweep_table(trainer, 2 * s.n_start, seed));
     page.table("What the SAE is to find, and what it sees", data_table(sources, mixed));
     page.figure(data_figure(sources, mixed));
-    page.claim("1a", mixtures_correlate(sources, mixed, mixing()));
+    page.claim("1a", mixtures_correlate(sources, mixed, mixing));
 
     page.step("See what a linear method can do: PCA finds the plane, not the sources in it.");
     page.table("Directions in the plane, by |r|", linear_methods(sources, mixed, seed));

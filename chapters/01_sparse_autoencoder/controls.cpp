@@ -168,8 +168,10 @@ Finding mixtures_correlate(const Matrix& sources, const Matrix& mixed, const Mat
 
 Finding recovery(const Arm& both, const Arm& untrained) {
     Measure measured = share_measure(recovered(both));
+    Outcomes best = each(untrained, [](const Run& run) { return run.score.best_follow(); });
     return {measured,
-            {share_control(untrained.name, measured, share_measure(recovered(untrained)))}};
+            {share_control(untrained.name, measured, share_measure(recovered(untrained))),
+             reference("untrained, best per source", share_measure(best))}};
 }
 
 Finding mse_falls_first(const Arm& both, const Arm& none) {
@@ -267,11 +269,10 @@ Table linear_methods(const Matrix& sources, const Matrix& mixed, uint64_t seed) 
     auto add = [&](const char* name, double r) { add_row(table, {name, format("%.4f", r)}); };
     add("PCA, with the sine", std::abs(pca.r[sine]));
     add("PCA, with the step", std::abs(pca.r[step]));
-    add("1000 rotations of its components: the weaker |r|, lowest", quantile(rotated, 0));
+    add("1000 rotations of its components, the weaker: lowest", quantile(rotated, 0));
     add("  median", quantile(rotated, 0.5));
     add("  highest", quantile(rotated, 1));
-    add("half of the sine with the sine: the ceiling of a latent that is off half of the time",
-        correlation(wave, half_wave));
+    add("half of the sine, with the sine", correlation(wave, half_wave));
     return table;
 }
 
@@ -297,8 +298,7 @@ std::vector<std::string> ablation_row(const Arm& arm) {
         density += run.score.density;
         mse += arm.trained ? run.losses.back().mse : std::nan("");
         l1 += arm.trained ? run.losses.back().l1 : std::nan("");
-        n_best +=
-            std::min(std::abs(run.score.best[sine]), std::abs(run.score.best[step])) >= follows;
+        n_best += run.score.best_follow();
     }
     auto n = static_cast<double>(arm.runs.size());
     auto interval = [](const Measure& m) {

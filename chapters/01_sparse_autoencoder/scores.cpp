@@ -81,6 +81,10 @@ double Score::weaker() const { return std::min(std::abs(r[sine]), std::abs(r[ste
 
 bool Score::recovered() const { return weaker() >= follows; }
 
+bool Score::best_follow() const {
+    return std::min(std::abs(best[sine]), std::abs(best[step])) >= follows;
+}
+
 bool Score::size_tells() const {
     return std::min(largest[0], largest[1]) == std::min(latent[sine], latent[step]) &&
            std::max(largest[0], largest[1]) == std::max(latent[sine], latent[step]);

@@ -29,9 +29,10 @@ struct Score {
     double sharpness = 0;     ///< of the step's latent, see edge_sharpness
     Matrix together = {};     ///< correlations between latents, [n_latent, n_latent]
 
-    double weaker() const;    ///< the weaker of the two |r|
-    bool recovered() const;   ///< whether both sources are followed
-    bool size_tells() const;  ///< whether the two largest latents are the two that follow
+    double weaker() const;     ///< the weaker of the two |r|
+    bool recovered() const;    ///< whether both sources are followed
+    bool best_follow() const;  ///< the same of the best latents, which may be one
+    bool size_tells() const;   ///< whether the two largest latents are the two that follow
 };
 Score score_latents(const Matrix& latents, const Matrix& sources);
 

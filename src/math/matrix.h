@@ -18,6 +18,9 @@ struct Matrix {
     Matrix() = default;
     Matrix(int64_t n_row, int64_t n_col)
         : rows(n_row), cols(n_col), data(static_cast<size_t>(n_row * n_col)) {}
+    /// Small matrices, row by row.
+    Matrix(int64_t n_row, int64_t n_col, std::initializer_list<double> values)
+        : rows(n_row), cols(n_col), data(values) {}
 
     double& at(int64_t i, int64_t j) { return data[i * cols + j]; }
     double at(int64_t i, int64_t j) const { return data[i * cols + j]; }
