@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 
 #include "controls.h"
 #include "core/ensure.h"
@@ -74,7 +75,7 @@ struct Training {
 };
 
 /// Trains an SAE from its random start: forward, backward and a step of Adam, all tokens at once.
-void train(Training& t, int64_t n_epoch, Progress* progress) {
+void train(Training& t, int64_t n_epoch, Progress& progress) {
     Rng rng(t.seed);
     t.sae = random_sae(t.config, rng);
     SaeAdam adam = {.settings = {.learning_rate = t.learning_rate}};
@@ -86,7 +87,7 @@ void train(Training& t, int64_t n_epoch, Progress* progress) {
                  "check the model's weights, or lower the learning rate in Settings");
         }
         t.losses.push_back(losses);
-        if (progress != nullptr) progress->step(format("epoch %ld, loss %.5f", epoch + 1, loss));
+        progress.step(t.x.rows);
     }
 }
 
@@ -117,8 +118,8 @@ Trainings plan_trainings(const Settings& s, const SaeConfig& config, ConstMatrix
     return all;
 }
 
-/// Trains all but the first, one training a thread.
-void train_rest(Trainings& all, int64_t n_epoch) {
+/// All of them but the first SAE; those on more text lead, because they take longest.
+std::vector<Training*> all_but_first(Trainings& all) {
     std::vector<Training*> rest;
     for (auto* list :
          {&all.richer, &all.seeds, &all.nudged, &all.tied_fit, &all.untied_fit, &all.other_k}) {
@@ -126,8 +127,7 @@ void train_rest(Trainings& all, int64_t n_epoch) {
             if (&t != &all.seeds[0]) rest.push_back(&t);
         }
     }
-    parallel_for(static_cast<int64_t>(rest.size()),
-                 [&](int64_t i) { train(*rest[i], n_epoch, nullptr); });
+    return rest;
 }
 
 // --- data ---------------------------------------------------------------------------------------
@@ -214,14 +214,19 @@ void chapter(const Options& options) {
     Tensor more = with_more_text(model, tokenizer, x, s.more_text * n_token, hook);
     Trainings all = plan_trainings(s, config, x.matrix(), fit.matrix(), more.matrix(), rng_seed);
     Training& first = all.seeds[0];
-    Progress progress(s.n_epoch);
-    train(first, s.n_epoch, &progress);
+    std::vector<Training*> rest = all_but_first(all);
+    int64_t n_row = first.x.rows;
+    for (const Training* t : rest) n_row += t->x.rows;
+    Progress progress("trained on", s.n_epoch * n_row, "tokens");
+    train(first, s.n_epoch, progress);
+    progress.clear();
     Table terms = loss_table(first.losses);
     std::printf("\nLoss before each epoch (terms without their weights)\n");
     print(terms);
 
-    // 4. Train all others.
-    train_rest(all, s.n_epoch);
+    // 4. Train all others, one a thread.
+    parallel_for(std::ssize(rest), [&](int64_t i) { train(*rest[i], s.n_epoch, progress); });
+    progress.clear();
 
     // 5. Count to how many tokens latents answer, beside SAEs as they begin.
     std::vector<Sae> blank;

@@ -128,13 +128,14 @@ LayerResult train_sae(const Tensor& x, const Job& job, Run& run) {
         }
         loss /= static_cast<double>(x.rows());
 
-        // Stop a training that runs away; else say how far it is.
-        std::string where = format("layer %ld, %s, seed %lu, epoch %ld of %ld", job.layer,
-                                   arm_names[job.arm], job.seed, epoch + 1, s.n_epoch);
+        // Stop a training that runs away; else count the epoch.
         if (!std::isfinite(loss)) {
-            fail("the loss is not finite", where, "lower the learning rate in Settings");
+            fail("the loss is not finite",
+                 format("layer %ld, %s, seed %lu, epoch %ld of %ld", job.layer, arm_names[job.arm],
+                        job.seed, epoch + 1, s.n_epoch),
+                 "lower the learning rate in Settings");
         }
-        run.progress.step(where + format(", loss %.5f", loss));
+        run.progress.step();
     }
     SaeSummary end = summarise(sae, x.matrix());
     return {end.density(),
@@ -293,7 +294,7 @@ void chapter(const Options& options) {
     Store store(folder + "/layers.tsv", run_hash(s, page, model_folder), options.has("--fresh"));
     auto n_layer = static_cast<int64_t>(layers.size()),
          n_sweep = static_cast<int64_t>(s.sweep.size());
-    Progress progress(s.n_epoch * (s.n_seed * n_arm * n_layer + n_sweep));
+    Progress progress("trained", s.n_epoch * (s.n_seed * n_arm * n_layer + n_sweep), "epochs");
     Run run = {s, layers, layers[layers.size() / 2], rng_seed, store, progress, {}};
     for (auto& ratios : run.first_ratios) ratios.resize(static_cast<size_t>(c.n_layer));
     std::string source = model.source, description = describe(model);

@@ -23,6 +23,7 @@
 #include "model/gpt2_file.h"
 #include "page.h"
 #include "show/console.h"
+#include "show/progress.h"
 #include "show/report.h"
 #include "text/html_text.h"
 
@@ -64,12 +65,18 @@ const ChapterInfo info = {
                 {"--positions", "on|off", "add position embeddings (off; notebook: on)"},
                 {"--text", "FILE", "a text to compare with (the page of chapter 3)"}}};
 
+/// What a run does, and where it counts its passes: one window, forward or backward.
+struct Run {
+    const Settings& s;
+    Progress& progress;
+};
+
 // --- the climb ----------------------------------------------------------------------------------
 
 /// Climbs from all starts at once; start i along row i of `directions`, or all along its only row.
 /// The loss of a start is L = -a + lambda |theta|^2.
 Climb climb(const Gpt2& model, const Target& target, const Tensor& directions, const Tensor& starts,
-            double lambda, const Settings& s) {
+            double lambda, const Run& run) {
     int64_t n_start = starts.rows() / target.n_token;
     Climb c;
     c.theta = starts;
@@ -104,12 +111,13 @@ Climb climb(const Gpt2& model, const Target& target, const Tensor& directions, c
             fail("the climb diverged: a value is no finite number", format("step %ld", step),
                  "use a smaller --lambda, or check the model's weights");
         }
+        run.progress.step(2 * n_start);
         if (step == 0) c.before = trace.target;
-        if (step == s.n_step) {
+        if (step == run.s.n_step) {
             c.after = trace.target;
             return c;
         }
-        adam_step(c.theta, grad, moments, step + 1, {.learning_rate = s.learning_rate});
+        adam_step(c.theta, grad, moments, step + 1, {.learning_rate = run.s.learning_rate});
     }
 }
 
@@ -220,8 +228,12 @@ void chapter(const Options& options) {
     // 2. Draw the starts, as wide as the embedding matrix.
     Tensor starts = isotropic_vectors(model.W_E, n_row, rng_seed);
 
-    // 3. Climb.
-    Climb own = climb(model, target, axis(target), starts, s.lambda, s);
+    // 3. Climb. (The passes of all six climbs and of the searches in step 6 are counted together.)
+    int64_t n_climb = 6, n_pass_climb = 2 * s.n_start * (s.n_step + 1);
+    Progress progress("ran", n_climb * n_pass_climb + 2 * s.n_search * s.search.budget, "passes");
+    Run run = {s, progress};
+    Climb own = climb(model, target, axis(target), starts, s.lambda, run);
+    progress.clear();
     Table way = way_table(own);
     std::printf("\n");
     print(way);
@@ -238,14 +250,15 @@ void chapter(const Options& options) {
     no_block.width = model.config.d_model;
     Climb free, held, other, blank, bare;
     auto along_axis = [&](double lambda) {
-        return climb(model, target, axis(target), starts, lambda, s);
+        return climb(model, target, axis(target), starts, lambda, run);
     };
     std::function<void()> climbs[] = {
         [&] { free = along_axis(0); }, [&] { held = along_axis(10 * s.lambda); },
-        [&] { other = climb(model, target, directions, starts, s.lambda, s); },
-        [&] { blank = climb(shuffled, target, axis(target), starts, s.lambda, s); },
-        [&] { bare = climb(model, no_block, axis(no_block), starts, s.lambda, s); }};
+        [&] { other = climb(model, target, directions, starts, s.lambda, run); },
+        [&] { blank = climb(shuffled, target, axis(target), starts, s.lambda, run); },
+        [&] { bare = climb(model, no_block, axis(no_block), starts, s.lambda, run); }};
     parallel_for(std::ssize(climbs), [&](int64_t i) { climbs[i](); });
+    progress.clear();
     Table arms = {
         .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others fall"}};
     add_arm(arms, format("lambda %g", s.lambda), own, target, orders_of_growth(own));
@@ -285,15 +298,20 @@ void chapter(const Options& options) {
 
     // 6. Search for real tokens: swaps proposed by the gradient, and at random.
     std::vector<SearchResult> guided(static_cast<size_t>(s.n_search)), blind = guided;
-    TokenObjective objective = token_objective(model, target);
+    TokenObjective objective = token_objective(model, target), counted = objective;
+    counted.values = [&](std::span<const int> ids, int64_t n_window) {
+        std::vector<double> values = objective.values(ids, n_window);
+        progress.step(n_window);
+        return values;
+    };
     parallel_for(2 * s.n_search, [&](int64_t i) {
         SearchSettings settings = s.search;
         settings.guided = i % 2 == 0;
         uint64_t own_seed = run_seed(rng_seed, i / 2);
-        (settings.guided ? guided : blind)[i / 2] =
-            search_tokens(model.W_E, objective, random_ids(model, 1, target.n_token, own_seed),
-                          settings, own_seed);
+        (settings.guided ? guided : blind)[i / 2] = search_tokens(
+            model.W_E, counted, random_ids(model, 1, target.n_token, own_seed), settings, own_seed);
     });
+    progress.clear();
 
     // 7. Put tokens in: the decoded ones, random ones, real text, those that were found.
     std::vector<double> put_back = activation_of_ids(model, target, decoded, s.n_start);
