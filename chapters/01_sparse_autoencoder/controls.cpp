@@ -129,11 +129,11 @@ Arms train_arms(const Trainer& train, double l1, double decorrelation, int64_t n
     if (!arms.alike()) list.insert(list.end(), {&arms.no_decorrelation, &arms.no_l1});
     auto n_arm = static_cast<int64_t>(list.size());
     for (Arm* arm : list) arm->runs.resize(static_cast<size_t>(n_start));
-    Progress progress(n_arm * n_start);
+    Progress progress("trained", n_arm * n_start, "SAEs");
     parallel_for(n_arm * n_start, [&](int64_t i) {
         Arm& arm = *list[i / n_start];
         arm.runs[i % n_start] = train(arm, run_seed(seed, i % n_start));
-        progress.step("training");
+        progress.step();
     });
     if (arms.alike()) arms.no_decorrelation.runs = arms.both.runs, arms.no_l1.runs = arms.none.runs;
     return arms;
