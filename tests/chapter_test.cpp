@@ -26,8 +26,7 @@ std::string absolute(const char* path) {
 Outcome run(const std::string& command) {
     test::TempFolder folder;
     return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; GED='" +
-                                      absolute("build/05_him_her_ged") + "'; SAE='" +
-                                      absolute("build/01_sparse_autoencoder") + "'; PAL='" +
+                                      absolute("build/05_him_her_ged") + "'; PAL='" +
                                       absolute("build/02_palinka_sae") + "'; " + command + "; }");
 }
 
@@ -105,18 +104,6 @@ TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another pr
     Outcome other = run("OPENBLAS_CORETYPE=Haswell $C --quick | $(dirname $C)/verify " +
                         absolute("tests/expected/00.txt"));
     CHECK_MESSAGE(other.status == 0, other.out);
-}
-
-TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all files") {
-    check_refused("$SAE --preset lecture", 2, "use document or notebook");
-    check_refused("$SAE --model weights/nano", 2, "unknown option '--model'");
-    Outcome one = run("VIMACH_THREADS=1 $SAE --quick"),
-            two = run("VIMACH_THREADS=2 $SAE --quick && ls out/01");
-    CHECK(one.status == 0);
-    CHECK(two.out.starts_with(one.out));
-    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
-        CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
-    }
 }
 
 namespace {

@@ -2,7 +2,6 @@
 // comes out one way and then another.
 #include <doctest/doctest.h>
 
-#include "chapters/01_sparse_autoencoder/controls.h"
 #include "chapters/02_palinka_sae/controls.h"
 #include "chapters/05_him_her_ged/controls.h"
 #include "show/old_claims.h"
@@ -115,49 +114,6 @@ TEST_CASE("chapter 5: every verdict can come out another way") {
     CHECK(verdict_of(judge(other, {}), "5e") == "not distinguishable from control");
     other.cosine_ged = {1e-13, {0, 1e-12}};
     CHECK(verdict_of(judge(other, {}), "5f") == "not distinguishable from control");
-}
-
-TEST_CASE("chapter 1: every verdict can come out another way") {
-    namespace one = unmixing;
-    one::Findings f;
-    f.r_observed = 0.9;
-    f.r_sources = 0.01;
-    f.r_predicted = 0.5;
-    f.recovered = {0.95, {0.8, 0.99}};
-    f.recovered_untrained = {0.3, {0.2, 0.4}};
-    f.slower = {1, {0.8, 1.2}};
-    f.slower_none = {0.1, {0, 0.2}};
-    f.redundancy = {0.3, {0.2, 0.4}};
-    f.redundancy_null = {0, {-0.1, 0.1}};
-    f.finicky = {0.4, {0.2, 0.6}};
-    f.finicky_untrained = {0.05, {0, 0.1}};
-    f.identity = {0.01, {0, 0.02}};
-    f.identity_untrained = {3, {2, 4}};
-    for (const OldClaim& claim : one::judge(f, {})) {
-        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
-    }
-
-    one::Findings other = f;
-    other.r_observed = 0.5;
-    CHECK(verdict_of(one::judge(other, {}), "1a").starts_with("forced"));
-    other.r_predicted = 0.9;
-    CHECK(verdict_of(one::judge(other, {}), "1a") == "not reproduced");
-    other.recovered_untrained = {0.85, {0.82, 0.88}};
-    CHECK(verdict_of(one::judge(other, {}), "1b") == "not distinguishable from control");
-    other.recovered = {0.45, {0.42, 0.48}};
-    CHECK(verdict_of(one::judge(other, {}), "1b") == "not reproduced");
-    other.slower_none = {2, {1.9, 2.1}};
-    CHECK(verdict_of(one::judge(other, {}), "1c") == "not reproduced");
-    other.redundancy = {0.05, {0.02, 0.08}};
-    CHECK(verdict_of(one::judge(other, {}), "1d") == "not distinguishable from control");
-    other.redundancy_null = {0, {-0.01, 0.01}};
-    CHECK(verdict_of(one::judge(other, {}), "1d") == "not reproduced");
-    other.both_on = false;
-    CHECK(verdict_of(one::judge(other, {}), "1d") == "forced (a penalty has weight 0)");
-    other.finicky = {0, {0, 0.16}};
-    CHECK(verdict_of(one::judge(other, {}), "1e") == "not distinguishable from control");
-    other.identity = {0.2, {0.1, 0.3}};
-    CHECK(verdict_of(one::judge(other, {}), "1f") == "not reproduced");
 }
 
 namespace {

@@ -18,9 +18,9 @@ using Trainer = std::function<Run(const Arm& arm, uint64_t start)>;
 /// Trainings from the same starts. Where decorrelation has the weight 0, "L1 only" is the same arm
 /// as "both", and "decorrelation only" the same as "none".
 struct Arms {
-    Arm both, no_decorrelation, no_l1, none;
-    Arm nudged;     ///< both penalties, the encoder nudged by 0.001 before the first epoch
-    Arm untrained;  ///< as the starts are
+    Arm both = {}, no_decorrelation = {}, no_l1 = {}, none = {};
+    Arm nudged = {};     ///< both penalties, the encoder nudged by 0.001 before the first epoch
+    Arm untrained = {};  ///< as the starts are
 
     bool alike() const { return both.decorrelation == 0; }
 
