@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "core/parallel.h"
 #include "program.h"
 #include "support.h"
 #include "verdict_of.h"
