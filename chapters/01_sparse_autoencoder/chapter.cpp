@@ -9,12 +9,12 @@
 #include <cmath>
 #include <numbers>
 
-#include "controls.h"
 #include "figures.h"
 #include "lens/decorrelation.h"
 #include "math/blas.h"
 #include "math/vector_ops.h"
 #include "show/page.h"
+#include "tables.h"
 
 namespace vimach::ch01 {
 
