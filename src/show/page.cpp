@@ -244,7 +244,7 @@ Verdict Page::verdict_on(const std::string& id) const {
 // --- the end ------------------------------------------------------------------------------------
 
 std::string Page::opening() const {
-    std::string navigation = in_place_ ? navigation_html(info_) : "";
+    std::string navigation = in_place_ ? navigation_html(info_, "Chapters") : "";
     std::string out = navigation + "<h1>" + escape_text(info_.purpose) + "</h1>\n";
     if (*info_.lecture != '\0') out += paragraph(std::string("The lecture: ") + info_.lecture);
     if (!answer_.empty()) {
@@ -270,15 +270,15 @@ std::string Page::verdicts_html() const {
             continue;
         }
         rows += "<tr><th scope=\"row\"><a href=\"#" + escape_text(anchor(claim.text.id)) + "\">" +
-                id + "</a></th><td>" + text + "</td><td class=\"interval\">" +
-                escape_text(measure_text(claim.measured)) + "</td><td class=\"brief\">" +
-                claim.text.needed() + "</td><td>" + verdict_name(ruling.verdict) + "</td></tr>\n";
+                id + "</a></th><td>" + verdict_name(ruling.verdict) + "</td><td>" + text +
+                "</td><td class=\"interval\">" + escape_text(measure_text(claim.measured)) +
+                "</td><td class=\"brief\">" + claim.text.needed() + "</td></tr>\n";
     }
     if (rows.empty() && folded.empty()) return "";
     std::string out =
         "<h2 id=\"verdicts\">What became of the claims</h2>\n<div class=\"scroll wide\" "
         "role=\"region\" tabindex=\"0\" aria-label=\"Verdicts\">\n<table>\n<thead><tr>";
-    for (const char* name : {"claim", "the document says", "measured", "needed", "verdict"}) {
+    for (const char* name : {"claim", "verdict", "the document says", "measured", "needed"}) {
         out += std::string("<th scope=\"col\">") + name + "</th>";
     }
     out += "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</div>\n";
@@ -299,6 +299,10 @@ void Page::finish() {
             std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
         if (!stated) fail("the run never stated the claim " + text.id, info_.name, "state it");
     }
+    // List the claims in the order of claims.tsv, whatever step stated them.
+    std::ranges::stable_sort(claims_, {}, [&](const Claim& claim) {
+        return std::ranges::find(texts_, claim.text.id, &ClaimText::id) - texts_.begin();
+    });
     Table verdicts = {.header = {"claim", "measured", "verdict"}};
     for (const Claim& claim : claims_) {
         bool number = claim.not_tested.empty();
@@ -322,7 +326,7 @@ void Page::write_files() const {
     }
     for (const Numbers& numbers : numbers_) write_csv(folder_ + "/" + numbers.file, numbers.table);
     if (!claims_.empty()) write_tsv(folder_ + "/claims.tsv", claims_table(claims_, model_));
-    std::string navigation = in_place_ ? navigation_html(info_) : "";
+    std::string navigation = in_place_ ? navigation_html(info_, "Chapters, again") : "";
     write_text(folder_ + "/report.html",
                html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation));
     if (!in_place_) return;

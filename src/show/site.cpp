@@ -89,10 +89,10 @@ std::string count_verdicts(const std::vector<Claim>& claims) {
     return out;
 }
 
-std::string navigation_html(const ChapterInfo& info) {
+std::string navigation_html(const ChapterInfo& info, const std::string& label) {
     std::vector<std::string> names = chapter_names();
     auto own = std::ranges::find(names, info.name);
-    std::string out = "<nav aria-label=\"Chapters\"><ul>\n";
+    std::string out = "<nav aria-label=\"" + escape_text(label) + "\"><ul>\n";
     if (own != names.end() && own != names.begin()) {
         const std::string& before = *(own - 1);
         out += "<li>" + link("../" + number_of(before) + "/report.html", "← " + title_of(before)) +

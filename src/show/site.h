@@ -19,8 +19,9 @@ struct RunSummary {
 /// "3 reproduced, 1 not reproduced": how often each verdict occurs.
 std::string count_verdicts(const std::vector<Claim>& claims);
 
-/// A line of links: to the chapter before, to the index, to the next one.
-std::string navigation_html(const ChapterInfo& info);
+/// A line of links: to the chapter before, to the index, to the next one. `label` names it for
+/// those who do not see it; each on a page has its own.
+std::string navigation_html(const ChapterInfo& info, const std::string& label);
 
 /// The path of the chapter's page in docs as seen from a folder.
 std::string link_to_document(const ChapterInfo& info, const std::string& folder);
