@@ -110,6 +110,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .1rem .8rem; list-style: none; pad
 .claim .v0 { background: var(--ink); color: var(--page); }
 .claimed { fill: var(--ink); opacity: .05; }
 .answer { border-left: 3px solid var(--s0); padding-left: .9rem; font-size: 1.1875rem; }
+.lecture::before { content: "The lecture: "; font-weight: 600; }
 .banner { border: 1px solid var(--s1); border-radius: 3px; padding: .5rem .9rem; }
 main > nav:last-child { margin-top: 3rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; list-style: none; padding: 0;

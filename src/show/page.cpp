@@ -246,7 +246,7 @@ Verdict Page::verdict_on(const std::string& id) const {
 std::string Page::opening() const {
     std::string navigation = in_place_ ? navigation_html(info_, "Chapters") : "";
     std::string out = navigation + "<h1>" + escape_text(info_.purpose) + "</h1>\n";
-    if (*info_.lecture != '\0') out += paragraph(std::string("The lecture: ") + info_.lecture);
+    if (*info_.lecture != '\0') out += paragraph(info_.lecture, "lecture");
     if (!answer_.empty()) {
         out += "<p class=\"answer\"><b>This run:</b> " + escape_text(answer_) + "</p>\n";
     }
@@ -331,7 +331,7 @@ void Page::write_files() const {
                html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation));
     if (!in_place_) return;
     write_summary(folder_, {.title = info_.purpose,
-                            .question = info_.lecture,
+                            .lecture = info_.lecture,
                             .answer = answer_,
                             .run = run_ + (model_.empty() ? "" : ", " + model_),
                             .verdicts = count_verdicts(claims_)});

@@ -44,7 +44,7 @@ RunSummary read_summary(const std::string& path) {
     RunSummary summary;
     if (!fs::is_regular_file(path)) return summary;
     std::string text = read_text(path);
-    std::string* fields[] = {&summary.title, &summary.question, &summary.answer, &summary.run,
+    std::string* fields[] = {&summary.title, &summary.lecture, &summary.answer, &summary.run,
                              &summary.verdicts};
     size_t at = 0;
     for (std::string* field : fields) {
@@ -68,7 +68,7 @@ std::string entry_html(const std::string& name, const std::string& folder) {
         if (text.empty()) return;
         out += std::string("<p class=\"") + kind + "\">" + escape_text(text) + "</p>\n";
     };
-    add("question", summary.question);
+    add("lecture", summary.lecture);
     add("answer", summary.answer);
     add("verdicts", summary.verdicts);
     add("subtitle", summary.run);
@@ -117,7 +117,7 @@ std::string link_to_document(const ChapterInfo& info, const std::string& folder)
 void write_summary(const std::string& folder, const RunSummary& summary) {
     std::string text;
     for (const std::string& field :
-         {summary.title, summary.question, summary.answer, summary.run, summary.verdicts}) {
+         {summary.title, summary.lecture, summary.answer, summary.run, summary.verdicts}) {
         text += field + "\n";
     }
     write_text(folder + "/summary.txt", text);

@@ -12,7 +12,7 @@ namespace vimach {
 
 /// What the index says of a run; kept in the chapter's folder as summary.txt.
 struct RunSummary {
-    std::string title, question, answer, run;
+    std::string title, lecture, answer, run;
     std::string verdicts;  ///< "3 reproduced, 2 undecided"
 };
 
