@@ -33,8 +33,8 @@ const ChapterInfo info = {
     .name = "01_sparse_autoencoder",
     .purpose = "Chapter 1: can a sparse autoencoder unmix two sources?",
     .lecture =
-        "An SAE learns to rebuild the mixture of a sine and a step; one of its 20 latents then "
-        "follows the sine, another the step.",
+        "An SAE learns to rebuild a mixed sine and step; one of its latents then follows "
+        "the sine, another the step.",
     .options = {{"--sweep", "", "try penalty weights against each other, and nothing else"}},
     .has_model = false};
 
