@@ -1,8 +1,7 @@
 // Chapter 1: can a sparse autoencoder (SAE) unmix two sources, and what does each penalty do?
 // Method: a sine and a step are mixed; an SAE 2 -> 20 -> 2 learns to rebuild the mixture; each
 // latent is compared with each source. The same without penalties, and without training.
-// You will see: how the terms of the loss fall, how often both sources are found, and how often
-// an untrained SAE finds them as well.
+// You will see: how the loss falls, and how often both sources are found, trained or not.
 // Run: build/01_sparse_autoencoder --preset notebook --seed 7
 
 #include <cmath>
