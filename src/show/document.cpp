@@ -210,8 +210,10 @@ std::string figure_html(const Figure& figure, int number) {
     std::string out = "<figure id=\"figure-" + name + "\">\n" + figure.html + "<figcaption>\n" +
                       caption_html("Figure " + name, figure.title, figure.caption);
     if (!figure.note.empty()) out += "<p>" + escape_text(figure.note) + "</p>\n";
-    return out + data_html(figure.data, "figure " + name + " (" + file + ")") +
-           "</figcaption>\n</figure>\n";
+    if (!figure.data.header.empty()) {
+        out += data_html(figure.data, "figure " + name + " (" + file + ")");
+    }
+    return out + "</figcaption>\n</figure>\n";
 }
 
 std::string figure_html(const std::string& title, const Table& table, const std::string& note,

@@ -150,19 +150,27 @@ Page::Page(const ChapterInfo& info, const Options& options)
     if (std::filesystem::exists(path)) texts_ = read_claims(path);
     run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
                             : (quick_ ? "quick" : "full");
-    about("%s", run_.c_str());
+}
+
+void Page::print_run() {
+    if (run_printed_) return;
+    run_printed_ = true;
+    std::printf("%s\n", run_.c_str());
+    about_ += escape_text(run_);
 }
 
 void Page::about(const char* pattern, ...) {
+    print_run();
     va_list arguments;
     va_start(arguments, pattern);
     std::string text = visible_format(pattern, arguments);
     va_end(arguments);
     print_wrapped("", text, 2);
-    about_ += (about_.empty() ? "" : "<br>\n") + escape_text(text);
+    about_ += "<br>\n" + escape_text(text);
 }
 
 void Page::step(const std::string& text) {
+    print_run();
     std::string title = format("%d. ", ++n_step_);
     std::printf("\n");
     print_wrapped(title, text, title.size());
@@ -178,13 +186,26 @@ void Page::say(const char* pattern, ...) {
     body_ += paragraph(text);
 }
 
-void Page::table(const std::string& title, const Table& table, const std::string& note) {
-    Table shown = visible(table);
+void Page::print_table(const std::string& title, const Table& table) {
     std::printf("\n");
     print_wrapped("", title, 0);
-    for (const Table& part : split_table(shown, terminal_columns)) print(part);
+    for (const Table& part : split_table(table, terminal_columns)) print(part);
+}
+
+void Page::table(const std::string& title, const Table& table, const std::string& note) {
+    Table shown = visible(table);
+    print_table(title, shown);
     if (!note.empty()) print_wrapped("", note, 0);
     body_ += figure_html(title, shown, note, ++n_table_);
+    numbers_.push_back({table_file(n_table_), table});
+}
+
+void Page::long_table(const std::string& title, const Table& table) {
+    Table shown = visible(table);
+    print_table(title, shown);
+    ++n_table_;
+    body_ += "<p class=\"panel\">" + escape_text(title) + "</p>\n" +
+             data_html(shown, format("table %d (", n_table_) + table_file(n_table_) + ")");
     numbers_.push_back({table_file(n_table_), table});
 }
 
@@ -253,9 +274,8 @@ std::string Page::opening() const {
     out += "<p class=\"subtitle\">" + about_ + "<br>\n<a href=\"" +
            escape_text(link_to_document(info_, folder_)) + "\">The chapter's document</a></p>\n";
     if (quick_) {
-        out +=
-            "<p class=\"banner\">A quick run: smaller counts, wider intervals. Verdicts may change "
-            "in the full one.</p>\n";
+        out += "<p class=\"banner\">A quick run: smaller counts.";
+        out += claims_.empty() ? "</p>\n" : " Verdicts may change in the full one.</p>\n";
     }
     return out + opening_figure_;
 }
@@ -288,12 +308,12 @@ std::string Page::verdicts_html() const {
 }
 
 void Page::only(const Table& table) {
-    only_ = true;
+    discard();
     print(visible(table));
 }
 
 void Page::finish() {
-    if (only_) return;
+    if (discarded_) return;
     for (const ClaimText& text : texts_) {
         bool stated =
             std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
@@ -324,7 +344,10 @@ void Page::write_files() const {
         std::filesystem::remove(folder_ + "/" + figure_file(extra), ignored);
         std::filesystem::remove(folder_ + "/" + table_file(extra), ignored);
     }
-    for (const Numbers& numbers : numbers_) write_csv(folder_ + "/" + numbers.file, numbers.table);
+    for (const Numbers& numbers : numbers_) {
+        if (numbers.table.header.empty()) continue;  // a drawing without numbers
+        write_csv(folder_ + "/" + numbers.file, numbers.table);
+    }
     if (!claims_.empty()) write_tsv(folder_ + "/claims.tsv", claims_table(claims_, model_));
     std::string navigation = in_place_ ? navigation_html(info_, "Chapters, again") : "";
     write_text(folder_ + "/report.html",
