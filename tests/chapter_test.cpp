@@ -174,16 +174,4 @@ TEST_CASE("chapter 5: the known output holds with the BLAS kernels of another pr
     CHECK_MESSAGE(other.status == 0, other.out);
 }
 
-TEST_CASE("verify: a number out of tolerance, a changed word, a missing line fail") {
-    Outcome tool =
-        run("V=$(dirname $C)/verify; printf '0\\tfirst\\n1e-3\\tloss 1.5 at 2\\n' > e; "
-            "printf 'first\\nloss  1.5009 at 2\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nloss 1.502 at 2\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nlost 1.5 at 2\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nloss 1.5 at 2\\nmore\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nloss nan at 2\\n' | $V e >/dev/null; echo $?");
-    CHECK(tool.out == "0\n1\n1\n1\n1\n1\n");
-}
-
 #endif
