@@ -33,25 +33,31 @@ std::string visible_format(const char* pattern, va_list arguments) {
     return visible_text(text, false);
 }
 
-/// The words of a text; what stands between brackets, an interval, is one word.
+/// Where the interval that begins at this bracket ends, behind its own bracket; `at` if none does.
+size_t end_of_interval(const std::string& text, size_t at) {
+    size_t end = text.find_first_not_of("0123456789.,+-einf ", at + 1);
+    return end != text.npos && text[end] == ']' ? end + 1 : at;
+}
+
+/// The words of a text; an interval is one word.
 std::vector<std::string> words_of(const std::string& text) {
     std::vector<std::string> words(1);
-    int depth = 0;
-    for (char c : text) {
-        depth += (c == '[') - (c == ']');
-        if (c == ' ' && depth <= 0)
+    size_t closed = 0;  // no blank before this place parts words
+    for (size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == '[') closed = end_of_interval(text, at);
+        if (text[at] == ' ' && at >= closed)
             words.emplace_back();
         else
-            words.back() += c;
+            words.back() += text[at];
     }
     return words;
 }
 
-/// Prints a text in lines of at most 80 columns; those after the first are indented.
+/// Prints a text, made visible, in lines of at most 80 columns; those after the first are indented.
 void print_wrapped(const std::string& first, const std::string& text, size_t indent) {
-    std::string line = first;
+    std::string line = visible_text(first, false);
     bool begun = false;
-    for (const std::string& word : words_of(text)) {
+    for (const std::string& word : words_of(visible_text(text, false))) {
         auto width = static_cast<size_t>(text_columns(line) + text_columns(word)) + (begun ? 1 : 0);
         if (begun && width > terminal_columns) {
             std::printf("%s\n", line.c_str());
@@ -215,7 +221,7 @@ void Page::figure(const Figure& figure) {
 }
 
 void Page::answer(const std::string& sentence, const Figure& figure) {
-    answer_ = sentence;
+    answer_ = visible_text(sentence, false);
     std::printf("\n");
     print_wrapped("Answer: ", sentence, 2);
     opening_figure_ = figure_html(figure, 1);
@@ -338,26 +344,31 @@ void Page::finish() {
 }
 
 void Page::write_files() const {
-    // Remove the numbers of a longer page that an earlier run has left.
-    for (int extra = std::max(n_figure_, n_table_) + 1; extra < 100; ++extra) {
-        std::error_code ignored;
-        std::filesystem::remove(folder_ + "/" + figure_file(extra), ignored);
-        std::filesystem::remove(folder_ + "/" + table_file(extra), ignored);
+    // Remove the numbers of figures and tables that only an earlier run had.
+    for (int number = 1; number < 100; ++number) {
+        for (const std::string& file : {figure_file(number), table_file(number)}) {
+            std::error_code ignored;
+            bool is_new = std::ranges::find(numbers_, file, &Numbers::file) != numbers_.end();
+            if (!is_new) std::filesystem::remove(folder_ + "/" + file, ignored);
+        }
     }
     for (const Numbers& numbers : numbers_) {
         if (numbers.table.header.empty()) continue;  // a drawing without numbers
         write_csv(folder_ + "/" + numbers.file, numbers.table);
     }
-    if (!claims_.empty()) write_tsv(folder_ + "/claims.tsv", claims_table(claims_, model_));
+    if (!claims_.empty()) {
+        write_tsv(folder_ + "/claims.tsv", visible(claims_table(claims_, model_)));
+    }
     std::string navigation = in_place_ ? navigation_html(info_, "Chapters, again") : "";
     write_text(folder_ + "/report.html",
                html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation));
     if (!in_place_) return;
-    write_summary(folder_, {.title = info_.purpose,
-                            .lecture = info_.lecture,
-                            .answer = answer_,
-                            .run = run_ + (model_.empty() ? "" : ", " + model_),
-                            .verdicts = count_verdicts(claims_)});
+    write_summary(folder_,
+                  {.title = info_.purpose,
+                   .lecture = info_.lecture,
+                   .answer = answer_,
+                   .run = run_ + (model_.empty() ? "" : ", " + visible_text(model_, false)),
+                   .verdicts = count_verdicts(claims_)});
 }
 
 int run_chapter(int argc, char** argv, const ChapterInfo& info,

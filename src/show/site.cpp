@@ -17,12 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "00_gpt2", "01_sparse_autoencoder", ... in order.
+/// "00_gpt2", "01_sparse_autoencoder", ... in order; other folders are none of ours.
 std::vector<std::string> chapter_names() {
+    auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
     std::vector<std::string> names;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(find_in_project("chapters"), error)) {
-        if (entry.is_directory()) names.push_back(entry.path().filename().string());
+        std::string name = entry.path().filename().string();
+        bool numbered = name.size() > 3 && is_digit(name[0]) && is_digit(name[1]) && name[2] == '_';
+        if (numbered && entry.is_directory()) names.push_back(name);
     }
     std::ranges::sort(names);
     return names;
