@@ -55,10 +55,11 @@ std::vector<double> of_noise(const Matrix& x, const Draws& draws,
 
 // --- 5a, 5b -------------------------------------------------------------------------------------
 
-std::string pairs_text(const Pairs& pairs, const Draws& draws) {
+std::string pairs_text(const Pairs& pairs, const Words& words, const Draws& draws) {
     int64_t n_group = count_groups(pairs.group), n_alike = pairs.him.rows - n_group;
-    std::string text = format("%ld pairs; %ld begin%s like another up to the pronoun",
-                              pairs.him.rows, n_alike, n_alike == 1 ? "s" : "");
+    std::string text = format("%ld pairs; %ld begin%s like another up to the pronoun, '%s' or '%s'",
+                              pairs.him.rows, n_alike, n_alike == 1 ? "s" : "", words.him.c_str(),
+                              words.her.c_str());
     if (n_group >= draws.n_fold) return text + ".";
     return text + format("; too few for %ld folds, so one is left out at a time.", draws.n_fold);
 }
@@ -91,6 +92,12 @@ Measure refused(const Matrix& s, const Matrix& r) {
     constexpr double absurd = 1e6;
     double value = std::abs(top_eigenvalue(generalized_eigen(s, r)));
     return exact_measure(value <= absurd ? 0 : 1);
+}
+
+void state(Page& page, const char* id, const Measure& measured, const Measure& when_shrunk,
+           const std::string& forced_by) {
+    if (!forced_by.empty()) return page.forced(id, measured, forced_by);
+    page.claim(id, measured, {exact_control("R shrunk", measured, when_shrunk.value)});
 }
 
 std::string singular_by(int64_t n_sample, int64_t n_dim) {
@@ -171,6 +178,10 @@ SwapTest swap_test(const Pairs& pairs, const Matrix& components, double gamma, c
     return test;
 }
 
+Control labels_swapped(const std::vector<double>& values) {
+    return null_control("labels swapped", values);
+}
+
 std::string p_text(double observed, const std::vector<double>& of_swaps) {
     return format("p = %.4f", permutation_p(observed, of_swaps));
 }
@@ -232,7 +243,7 @@ Control swapped_contrast(const Pairs& pairs, const GedSettings& settings, const 
         std::vector<FoldFit> folds = fit_folds(mixed, settings, draws.n_fold, seed);
         values[i] = contrast(left_out_squares(mixed, folds), all);
     });
-    return null_control("labels swapped", values);
+    return labels_swapped(values);
 }
 
 Control untrained_contrast(const Squares& trained, const Pairs& untrained,
@@ -264,6 +275,15 @@ double mean_cosine(const Matrix& filters) {
         }
     }
     return cosines.empty() ? nan : mean(cosines);
+}
+
+Measure filter_cosine(const Matrix& filters) {
+    if (filters.rows < 2) return not_measurable("there is one filter only");
+    return exact_measure(mean_cosine(filters));
+}
+
+Control pca_cosine(const Matrix& components) {
+    return reference("PCA's components", filter_cosine(components));
 }
 
 Control noise_cosine(const Matrix& x, const GedSettings& settings, const Draws& draws) {

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "folds.h"
-#include "show/table.h"
+#include "sentences.h"
+#include "show/page.h"
 
 namespace vimach::ch05 {
 
@@ -14,7 +15,7 @@ namespace vimach::ch05 {
 
 /// How many pairs there are, how many begin like another, and into how many folds they go where
 /// there are too few groups for all.
-std::string pairs_text(const Pairs& pairs, const Draws& draws);
+std::string pairs_text(const Pairs& pairs, const Words& words, const Draws& draws);
 
 /// The rank of her covariance, with all sentences and with those that differ up to the pronoun.
 std::string rank_text(const Pairs& pairs);
@@ -25,6 +26,10 @@ std::string components_text(const Pca& pca, const GedSettings& settings);
 /// 1 where LAPACK refuses S w = lambda R w, or answers with an eigenvalue that only a pivot of
 /// rounding noise can give; else 0.
 Measure refused(const Matrix& s, const Matrix& r);
+
+/// States a claim about an exact number, or, where `forced_by` says why, that arithmetic decides.
+void state(Page& page, const char* id, const Measure& measured, const Measure& when_shrunk,
+           const std::string& forced_by);
 
 /// Why n samples cannot span n_dim dimensions; empty where they can.
 std::string singular_by(int64_t n_sample, int64_t n_dim);
@@ -46,6 +51,8 @@ Table spectrum_table(const Eigen& for_him, const Eigen& for_her, const Matrix& s
 /// The largest eigenvalue for weights of the shrinkage: where the product stays the same, the
 /// shrinkage has set it.
 Table shrinkage_table(const Matrix& s, const Matrix& r);
+inline const char* const shrinkage_note =
+    "Where the last column stays the same, the shrinkage has set it.";
 
 /// Paired swaps: him and her swapped in every group with probability 1/2, centred per class first
 /// (or the difference of the means would enter both covariances), the components kept.
@@ -55,6 +62,8 @@ struct SwapTest {
     Eigen one_for_him, one_for_her;        ///< the spectra of the first one
 };
 SwapTest swap_test(const Pairs& pairs, const Matrix& components, double gamma, const Draws& draws);
+
+Control labels_swapped(const std::vector<double>& values);
 
 /// "p = 0.0050": of the observed value among those of the swaps.
 std::string p_text(double observed, const std::vector<double>& of_swaps);
@@ -90,6 +99,10 @@ std::string untrained_text(const Pairs& untrained, const GedSettings& settings);
 
 /// Mean |cos| between every two of the first ten rows.
 double mean_cosine(const Matrix& filters);
+
+/// 5f: that of filters, and that of PCA's components beside it.
+Measure filter_cosine(const Matrix& filters);
+Control pca_cosine(const Matrix& components);
 
 /// The same for the filters of two samples of white noise of the size of `x`.
 Control noise_cosine(const Matrix& x, const GedSettings& settings, const Draws& draws);

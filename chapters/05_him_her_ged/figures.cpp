@@ -35,6 +35,13 @@ Figure square_heatmap(const char* title, const Matrix& m, const std::vector<int6
     return draw_heatmap({.title = title, .x_label = text.x_label, .y_label = text.y_label}, map);
 }
 
+/// A measure of log10 as a ratio.
+Measure as_ratio(const Measure& log10_measure) {
+    auto power = [](double x) { return std::pow(10, x); };
+    return {power(log10_measure.value),
+            {power(log10_measure.interval.low), power(log10_measure.interval.high)}};
+}
+
 }  // namespace
 
 Figure activations_figure(const Pairs& pairs) {
@@ -168,18 +175,24 @@ Figure patterns_figure(std::span<const double> him, std::span<const double> her)
         neurons);
 }
 
-Measure as_ratio(const Measure& log10_measure) {
-    auto power = [](double x) { return std::pow(10, x); };
-    return {power(log10_measure.value),
-            {power(log10_measure.interval.low), power(log10_measure.interval.high)}};
+std::string answer_text(const Eigen& for_him, const SwapTest& swaps, const Measure& left_out,
+                        const Control& untrained) {
+    Measure ratio = as_ratio(left_out);
+    double largest = for_him.values[0];
+    return format(
+        "in the sentences that the filter was made from, his variance along it is %.1f "
+        "times hers (%s under swaps); on pairs left out it is %.2f times [%.2f, %.2f], "
+        "and %.2f times in an untrained model.",
+        largest, p_text(largest, swaps.for_him).c_str(), ratio.value, ratio.interval.low,
+        ratio.interval.high, as_ratio(untrained.measure).value);
 }
 
-Figure ratios_figure(const std::vector<double>& in_sample, const SwapTest& swaps,
+Figure ratios_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest& swaps,
                      const Measure& left_out, const std::vector<Control>& controls) {
     std::vector<std::pair<std::string, Measure>> rows = {
-        {"him > her, in sample", exact_measure(in_sample[0])},
-        {"her > him, in sample", exact_measure(in_sample[1])},
-        {"labels swapped, in sample", null_control("", swaps.for_him).measure},
+        {"him > her, in sample", exact_measure(for_him.values[0])},
+        {"her > him, in sample", exact_measure(for_her.values[0])},
+        {"labels swapped, in sample", labels_swapped(swaps.for_him).measure},
         {"left out", as_ratio(left_out)}};
     for (const Control& control : controls) {
         rows.emplace_back("left out: " + control.name, as_ratio(control.measure));

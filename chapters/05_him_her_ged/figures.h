@@ -39,12 +39,14 @@ Figure pair_figure(const std::vector<std::string>& tokens, const TokenPair& pair
 /// The pattern of him > her against that of her > him, neuron by neuron.
 Figure patterns_figure(std::span<const double> him, std::span<const double> her);
 
-/// A measure of log10 as a ratio.
-Measure as_ratio(const Measure& log10_measure);
+/// The run's answer: his variance as a multiple of hers in sample, on pairs left out, and what an
+/// untrained model reaches.
+std::string answer_text(const Eigen& for_him, const SwapTest& swaps, const Measure& left_out,
+                        const Control& untrained);
 
 /// The opening: how many times the variance of the other pronoun, in sample, on pairs left out
 /// (log10), and where there is nothing to find.
-Figure ratios_figure(const std::vector<double>& in_sample, const SwapTest& swaps,
+Figure ratios_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest& swaps,
                      const Measure& left_out, const std::vector<Control>& controls);
 
 }  // namespace vimach::ch05

@@ -34,6 +34,7 @@ struct Draws {
     int64_t n_noise;      ///< samples of white noise
     int64_t n_rival;      ///< swapped samples on which GED is compared with its rivals
     int64_t n_patch;      ///< random directions that are written into the model
+    int64_t n_sae_step;   ///< steps of every autoencoder's training
     int64_t n_fold;       ///< fewer where there are fewer groups
     uint64_t seed = 1;
 };

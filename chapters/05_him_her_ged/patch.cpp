@@ -60,22 +60,26 @@ double share_of_whole(const Matrix& kl, int64_t column, std::span<const int64_t>
 
 }  // namespace
 
-PatchPlan plan_patches(const std::vector<NamedDirection>& named, const Matrix& components,
-                       const Draws& draws) {
+PatchPlan plan_patches(const Pairs& pairs, const std::vector<Matrix>& filters_and_patterns,
+                       const Matrix& components, const Draws& draws) {
     // Draw random directions among the components, and carry them to the neurons.
     Matrix inside(draws.n_patch, components.rows);
     Rng rng(draws.seed);
     for (double& value : inside.data) value = rng.normal();
     Matrix random = product(inside, components);
 
-    PatchPlan plan;
+    PatchPlan plan = {{"difference of means", "filter him > her", "filter her > him",
+                       "pattern of him > her", "pattern of her > him"},
+                      {}};
+    ensure(filters_and_patterns.size() + 1 == plan.names.size(), "needs 4 directions",
+           "plan_patches", "pass two filters and two patterns");
     std::vector<double>& all = plan.directions.data;
-    for (const auto& [name, direction] : named) {
-        plan.names.push_back(name);
-        all.insert(all.end(), direction.begin(), direction.end());
+    all = mean_difference(pairs);
+    for (const Matrix& given : filters_and_patterns) {
+        all.insert(all.end(), given.row(0).begin(), given.row(0).end());
     }
     all.insert(all.end(), random.data.begin(), random.data.end());
-    plan.directions.rows = std::ssize(named) + random.rows;
+    plan.directions.rows = std::ssize(plan.names) + random.rows;
     plan.directions.cols = components.cols;
     for (int64_t i = 0; i < plan.directions.rows; ++i) normalise(plan.directions.row(i));
     return plan;

@@ -17,12 +17,12 @@ struct PatchPlan {
     std::vector<std::string> names;
     Matrix directions;
 };
-struct NamedDirection {
-    std::string name;
-    std::span<const double> direction;  ///< [d_mlp]
-};
-PatchPlan plan_patches(const std::vector<NamedDirection>& named, const Matrix& components,
-                       const Draws& draws);
+
+/// The difference of means; then the first row of what is given: the filters of him > her and of
+/// her > him, and the patterns of both, [k, d_mlp] each; then random directions.
+PatchPlan plan_patches(const Pairs& pairs, const std::vector<Matrix>& filters_and_patterns,
+                       const Matrix& components, const Draws& draws);
+constexpr int64_t filter_column = 2;  ///< of patch_pairs' result: along the filter of him > her
 
 /// KL(clean || patched) in nats of the next token's distribution at the end of a beginning, for
 /// every row that takes the place of the last token's mlp_pre: [n, d_mlp].

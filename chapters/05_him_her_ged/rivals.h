@@ -32,13 +32,13 @@ std::vector<double> logistic_weights(const Matrix& a, const Matrix& b, double pe
 
 /// Top-k, ReLU, untied, with biases; all training rows at once, scaled to a mean square of 1.
 struct SaePlan {
-    int64_t n_latent = 1024, top_k = 16, n_step = 200;
+    int64_t n_latent = 1024, top_k = 16;
 };
 
 /// The latents of all pairs, by an autoencoder trained on each fold's training pairs; [n, n_latent]
 /// of both classes. It sees no labels.
 std::vector<Pairs> fold_latents(const Pairs& pairs, const std::vector<FoldFit>& folds,
-                                const SaePlan& plan, uint64_t seed);
+                                const SaePlan& plan, const Draws& draws);
 
 /// Of each fold the latent, and its sign, that tells the training pairs apart best, in standard
 /// deviations of the training rows.
@@ -48,6 +48,7 @@ Scores latent_scores(const std::vector<Pairs>& latents, const std::vector<FoldFi
 struct Rivals {
     GedScores ged;
     Scores means, logistic, latent;
+    std::vector<int64_t> group;
 };
 Rivals left_out_scores(const Pairs& pairs, const std::vector<FoldFit>& folds,
                        const std::vector<Pairs>& latents);
@@ -58,16 +59,15 @@ Rivals left_out_scores(const Pairs& pairs, const std::vector<FoldFit>& folds,
 Measure auc_measure(const Scores& scores, const std::vector<int64_t>& group, const Draws& draws);
 
 /// The same for every way to score.
-Table auc_table(const Rivals& rivals, const std::vector<int64_t>& group, const Draws& draws);
+Table auc_table(const Rivals& rivals, const Draws& draws);
 
 /// By how much the better of GED's two readings exceeds a rival's area under the ROC curve.
-Measure lead_measure(const GedScores& ged, const Scores& rival, const std::vector<int64_t>& group,
-                     const Draws& draws);
+Measure lead_measure(const Rivals& rivals, const Scores& rival, const Draws& draws);
 
 /// The same where him and her are swapped in every group with probability 1/2: everything that
 /// sees labels is done again, the autoencoders are kept.
 struct SwappedLeads {
-    std::vector<double> over_logistic, over_latent;
+    Control over_logistic, over_latent;
 };
 SwappedLeads swapped_leads(const Pairs& pairs, const std::vector<Pairs>& latents,
                            const GedSettings& settings, const Draws& draws);

@@ -123,18 +123,21 @@ void check_twins(const std::vector<Sentence>& him, const std::vector<Sentence>& 
 
 }  // namespace
 
-Twins read_twins(const std::string& him_path, const std::string& her_path, const Words& words,
-                 const Tokenizer& tokenizer, int64_t n_ctx) {
-    Twins twins = {read_sentences(him_path, tokenizer, words.him, n_ctx),
-                   read_sentences(her_path, tokenizer, words.her, n_ctx)};
+Twins read_twins(const Options& options, const ChapterInfo& info, int64_t n_ctx) {
+    Tokenizer tokenizer = load_tokenizer();
+    Words words = read_words(options.text("--words", "him,her"), tokenizer);
+    std::string him = options.text("--him", chapter_file(info, "data/him.txt"));
+    std::string her = options.text("--her", chapter_file(info, "data/her.txt"));
+    Twins twins = {read_sentences(him, tokenizer, words.him, n_ctx),
+                   read_sentences(her, tokenizer, words.her, n_ctx),
+                   words,
+                   {}};
     check_twins(twins.him, twins.her);
+    for (const Sentence& s : twins.him) {
+        twins.tokens.emplace_back();
+        for (int id : s.ids) twins.tokens.back().emplace_back(tokenizer.token_bytes(id));
+    }
     return twins;
-}
-
-std::vector<std::string> Twins::tokens(const Tokenizer& tokenizer, size_t i) const {
-    std::vector<std::string> out;
-    for (int id : him[i].ids) out.emplace_back(tokenizer.token_bytes(id));
-    return out;
 }
 
 std::vector<int64_t> group_by_beginning(const std::vector<Sentence>& sentences) {

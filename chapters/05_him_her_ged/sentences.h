@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "show/console.h"
 #include "text/tokenizer.h"
 
 namespace vimach::ch05 {
@@ -33,14 +34,13 @@ std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& t
 /// The same sentences with either word: him[i] and her[i] are equal but for it.
 struct Twins {
     std::vector<Sentence> him, her;
-
-    /// The tokens of him[i] as text.
-    std::vector<std::string> tokens(const Tokenizer& tokenizer, size_t i) const;
+    Words words;
+    std::vector<std::vector<std::string>> tokens;  ///< of every him[i], as text
 };
 
-/// Both files. Throws unless sentence i of both is the same but for the word, token by token.
-Twins read_twins(const std::string& him_path, const std::string& her_path, const Words& words,
-                 const Tokenizer& tokenizer, int64_t n_ctx);
+/// Both files, as --him, --her and --words name them. Throws unless sentence i of both is the same
+/// but for the word, token by token.
+Twins read_twins(const Options& options, const ChapterInfo& info, int64_t n_ctx);
 
 /// Sentences that begin alike up to the word have the same activations there: one group.
 std::vector<int64_t> group_by_beginning(const std::vector<Sentence>& sentences);

@@ -92,6 +92,18 @@ Outcomes opposite_signs(const std::vector<TokenPair>& tokens, const Directions& 
     return out;
 }
 
+Measure gap_share(const std::vector<TokenPair>& tokens, const Directions& directions) {
+    return share_measure(gap_at_pronoun(tokens, directions));
+}
+
+Measure sign_share(const std::vector<TokenPair>& tokens, const Directions& directions) {
+    return share_measure(opposite_signs(tokens, directions));
+}
+
+namespace {
+
+using PairTest = Outcomes (*)(const std::vector<TokenPair>&, const Directions&);
+
 Control random_share(const std::vector<TokenPair>& tokens, PairTest test, const Draws& draws) {
     int64_t widest = 0;
     for (const TokenPair& pair : tokens) widest = std::max(widest, pair.him.cols);
@@ -111,6 +123,16 @@ Control random_share(const std::vector<TokenPair>& tokens, PairTest test, const 
     return null_control("random directions", shares);
 }
 
+}  // namespace
+
+Control random_gap_share(const std::vector<TokenPair>& tokens, const Draws& draws) {
+    return random_share(tokens, gap_at_pronoun, draws);
+}
+
+Control random_sign_share(const std::vector<TokenPair>& tokens, const Draws& draws) {
+    return random_share(tokens, opposite_signs, draws);
+}
+
 Table token_table(const std::vector<TokenPair>& tokens, const std::vector<FoldFit>& folds) {
     Table table = {.header = {"along", "largest gap at the pronoun", "opposite signs there"}};
     const std::pair<const char*, Along> rows[] = {{"him > her", Along::him_over_her},
@@ -118,8 +140,8 @@ Table token_table(const std::vector<TokenPair>& tokens, const std::vector<FoldFi
                                                   {"difference of means", Along::means}};
     for (const auto& [name, which] : rows) {
         Directions directions = fold_directions(folds, which, std::ssize(tokens));
-        add_row(table, {name, measure_text(share_measure(gap_at_pronoun(tokens, directions))),
-                        measure_text(share_measure(opposite_signs(tokens, directions)))});
+        add_row(table, {name, measure_text(gap_share(tokens, directions)),
+                        measure_text(sign_share(tokens, directions))});
     }
     return table;
 }

@@ -36,9 +36,13 @@ Measure gap_before(const std::vector<TokenPair>& tokens, const Directions& direc
 Outcomes gap_at_pronoun(const std::vector<TokenPair>& tokens, const Directions& directions);
 Outcomes opposite_signs(const std::vector<TokenPair>& tokens, const Directions& directions);
 
-/// The share of either for random directions in the same spaces, one a draw for all pairs.
-using PairTest = Outcomes (*)(const std::vector<TokenPair>&, const Directions&);
-Control random_share(const std::vector<TokenPair>& tokens, PairTest test, const Draws& draws);
+/// The shares of pairs of which this is so.
+Measure gap_share(const std::vector<TokenPair>& tokens, const Directions& directions);
+Measure sign_share(const std::vector<TokenPair>& tokens, const Directions& directions);
+
+/// The same for random directions in the same spaces, one a draw for all pairs.
+Control random_gap_share(const std::vector<TokenPair>& tokens, const Draws& draws);
+Control random_sign_share(const std::vector<TokenPair>& tokens, const Draws& draws);
 
 /// Both shares along him > her, her > him and the difference of the means.
 Table token_table(const std::vector<TokenPair>& tokens, const std::vector<FoldFit>& folds);
