@@ -61,8 +61,8 @@ Figure activations_figure(const Pairs& pairs) {
                          .x_label = "neuron",
                          .y_label = "sentence",
                          .caption = "Sentences with him above, the same with her below; " + every +
-                                    ". Most columns keep their colour from top to bottom: those "
-                                    "neurons fire alike whatever the sentence and the pronoun."},
+                                    ". A column of one colour is a neuron that does not mind the "
+                                    "sentence; one that changes half way down tells him from her."},
                         map);
 }
 
@@ -80,7 +80,14 @@ Figure covariances_figure(const Matrix& s, const Matrix& r, const PlotText& text
     const Figure parts[] = {square_heatmap("him", s, axes, text),
                             square_heatmap("her", r, axes, text),
                             square_heatmap("him - her", difference, axes, text)};
-    return panels(text, parts);
+    PlotText whole = {.title = text.title,
+                      .caption =
+                          "Each panel has a colour scale of its own. What the filters can "
+                          "use is in the difference."};
+    if (s.rows > most_axes) {
+        whole.caption += format(" The %ld axes of largest variance of %ld.", most_axes, s.rows);
+    }
+    return panels(whole, parts);
 }
 
 Figure cumulative_figure(const Pca& pca, double share) {
@@ -111,8 +118,9 @@ Figure spectra_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest
     return draw_lines({.title = "Eigenspectra, in sample",
                        .x_label = "filter",
                        .y_label = "eigenvalue",
-                       .caption = "With few sentences such a shape comes by itself: one random "
-                                  "swap of him and her within pairs has nearly the same."},
+                       .caption = "How far the lines stand out from those of one random swap of "
+                                  "him and her within pairs; the rest of their shape comes from "
+                                  "the number of sentences."},
                       spectra, {.log_y = true});
 }
 
@@ -130,8 +138,9 @@ Figure sentences_figure(const Pairs& pairs, const Matrix& V, const BothWays& fil
     const Figure parts[] = {panel("along him > her", filters.for_him.vectors.row(0)),
                             panel("along her > him", filters.for_her.vectors.row(0))};
     return panels({.title = "The sentences along both filters, in sample",
-                   .caption = "Along him > her he is spread and she is not, along her > him the "
-                              "other way round: the filters were made from these sentences."},
+                   .caption = "The document's picture: him is to spread along him > her and her "
+                              "not, and the reverse along her > him. The filters were made from "
+                              "these sentences."},
                   parts);
 }
 
@@ -190,12 +199,14 @@ std::string answer_text(const Eigen& for_him, const SwapTest& swaps, const Measu
 Figure ratios_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest& swaps,
                      const Measure& left_out, const std::vector<Control>& controls) {
     std::vector<std::pair<std::string, Measure>> rows = {
-        {"him > her, in sample", exact_measure(for_him.values[0])},
-        {"her > him, in sample", exact_measure(for_her.values[0])},
-        {"labels swapped, in sample", labels_swapped(swaps.for_him).measure},
+        {"in sample, him > her", exact_measure(for_him.values[0])},
+        {"in sample, her > him", exact_measure(for_her.values[0])},
+        {"in sample, swapped", labels_swapped(swaps.for_him).measure},
         {"left out", as_ratio(left_out)}};
     for (const Control& control : controls) {
-        rows.emplace_back("left out: " + control.name, as_ratio(control.measure));
+        bool null = control.kind == Control::Kind::null;
+        rows.emplace_back(null ? "left out, swapped" : "left out, untrained",
+                          as_ratio(control.measure));
     }
     Series ratios = {.name = "", .x = {}, .y = {}};
     PlotOptions options = {.log_y = true, .horizontal = {{10, "needed: 10"}, {1, "equal"}}};

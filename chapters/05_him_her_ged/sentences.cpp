@@ -100,9 +100,9 @@ std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& t
     // Equal beginnings give equal activations: two different ones leave nothing to compare.
     size_t n_different = first_of_groups(group_by_beginning(sentences)).size();
     if (n_different >= 3) return sentences;
-    fail(path + format(" has %zu different sentence%s; 3 are needed", n_different,
-                       n_different == 1 ? "" : "s"),
-         "sentences", "add some, one a line; those that are equal up to the word count once");
+    fail(format("the file has %zu different sentence%s; 3 are needed", n_different,
+                n_different == 1 ? "" : "s"),
+         path, "add some, one a line; those that are equal up to the word count once");
 }
 
 namespace {
