@@ -27,15 +27,15 @@ bool varies(const Matrix& x);
 
 /// How many random draws the controls make, and from which seed.
 struct Draws {
-    int64_t n_swap;       ///< paired swaps of the in-sample eigenvalue and angles
-    int64_t n_null;       ///< swapped samples taken through the whole cross-validation
-    int64_t n_bootstrap;  ///< resampled lists of groups
-    int64_t n_random;     ///< random directions over whole sentences
-    int64_t n_noise;      ///< samples of white noise
-    int64_t n_rival;      ///< swapped samples on which GED is compared with its rivals
-    int64_t n_patch;      ///< random directions that are written into the model
-    int64_t n_sae_step;   ///< steps of every autoencoder's training
-    int64_t n_fold;       ///< fewer where there are fewer groups
+    int64_t n_swap = 0;       ///< paired swaps of the in-sample eigenvalue and angles
+    int64_t n_null = 0;       ///< swapped samples taken through the whole cross-validation
+    int64_t n_bootstrap = 0;  ///< resampled lists of groups
+    int64_t n_random = 0;     ///< random directions over whole sentences
+    int64_t n_noise = 0;      ///< samples of white noise
+    int64_t n_rival = 0;      ///< swapped samples on which GED is compared with its rivals
+    int64_t n_patch = 0;      ///< random directions that are written into the model
+    int64_t n_sae_step = 0;   ///< steps of every autoencoder's training
+    int64_t n_fold = 0;       ///< fewer where there are fewer groups
     uint64_t seed = 1;
 };
 
