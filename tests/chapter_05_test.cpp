@@ -163,7 +163,7 @@ std::vector<TokenPair> simulated_tokens(double size) {
     for (uint64_t i = 0; i < 40; ++i) {
         TokenPair pair = {noise(6, 5, i, {0.1, 3}), {}, 2};
         pair.her = pair.him;
-        Matrix apart = noise(6, 5, i + 100, {0, 1});
+        Matrix apart = noise(6, 5, i + 100, {0, 10});
         for (int64_t k = 3 * 5; k < 6 * 5; ++k) pair.her.data[k] += apart.data[k];
         pair.him.at(2, 0) = size;
         pair.her.at(2, 0) = -size;
@@ -222,11 +222,20 @@ TEST_CASE("chapter 5, claim 5f: filters at an angle, beyond swaps and noise") {
                        {labels_swapped(swaps.angles), noise_cosine(pairs.him, all_of_it, few),
                         pca_cosine(fit.components)});
     };
-    // Him's two axes go together, hers against each other: swaps mix that away.
-    Pairs pairs = {noise(200, 2, 1, {2, 1}), noise(200, 2, 2, {2, 1}), singles(200)};
-    for (int64_t i = 0; i < 200; ++i) {
-        pairs.him.at(i, 1) += pairs.him.at(i, 0);
-        pairs.her.at(i, 1) -= pairs.her.at(i, 0);
+    // Him's two axes go together and hers against each other; the other rows cancel, unless they
+    // are swapped. Rows come with their negatives, so that no swap moves a mean.
+    Pairs pairs = {Matrix(160, 2), Matrix(160, 2), {}};
+    double a = std::sqrt(3), b = std::sqrt(6), c = std::sqrt(2);
+    for (int64_t i = 0; i < 160; ++i) {
+        double sign = i % 2 == 0 ? 1 : -1;
+        std::vector<double> him = {a, 1}, her = {a, -1}, high = {b, 0}, low = {0, c};
+        if (i / 2 >= 40) him = i % 4 < 2 ? high : low;
+        if (i / 2 >= 40) her = i % 4 < 2 ? low : high;
+        for (int64_t j = 0; j < 2; ++j) {
+            pairs.him.at(i, j) = sign * him[j];
+            pairs.her.at(i, j) = sign * her[j];
+        }
+        pairs.group.push_back(i / 2);
     }
     CHECK(on(pairs) == reproduced);
     CHECK(on(alike(30, 6, 1)) == control_holds);
