@@ -12,9 +12,8 @@
 #include "chapters/05_him_her_ged/patch.h"
 #include "chapters/05_him_her_ged/rivals.h"
 #include "chapters/05_him_her_ged/tokens.h"
-#include "core/files.h"
 #include "core/rng.h"
-#include "show/claims.h"
+#include "tests/verdict_of.h"
 
 using namespace vimach;
 using namespace vimach::ch05;
@@ -32,15 +31,12 @@ constexpr Draws few = {.n_swap = 99,
                        .n_fold = 5,
                        .seed = 1};
 
-/// The verdict on a claim of the chapter's own table.
+Verdict verdict(const std::string& id, const Finding& finding) {
+    return test::verdict_of("05_him_her_ged", id, finding);
+}
 Verdict verdict(const std::string& id, const Measure& measured,
-                const std::vector<Control>& controls, const std::string& forced_by = {}) {
-    static const std::vector<ClaimText> texts =
-        read_claims(find_in_project("chapters/05_him_her_ged/claims.tsv"));
-    auto text = std::ranges::find(texts, id, &ClaimText::id);
-    REQUIRE(text != texts.end());
-    return rule({.text = *text, .measured = measured, .controls = controls, .forced_by = forced_by})
-        .verdict;
+                const std::vector<Control>& controls) {
+    return verdict(id, Finding{measured, controls, {}});
 }
 
 /// Every number at random, times the scale of its column (the last one serves the rest).
@@ -89,9 +85,8 @@ TEST_CASE("chapter 5, claim 5a: refused where her rows do not span the space") {
     for (int64_t i = 0; i < 30; ++i) flat.at(i, 5) = flat.at(i, 4);
     auto on = [](const Matrix& a, const Matrix& b) {
         Matrix s = covariance(centred(a)), r = covariance(centred(b));
-        Measure m = refused(s, r);
-        return verdict("5a", m, {exact_control("", m, refused(s, shrunk(r, 0.01)).value)},
-                       singular_by(a.rows, a.cols));
+        Measure cured = refused(s, shrunk(r, 0.01));
+        return verdict("5a", beside_shrunk(refused(s, r), cured, singular_by(a.rows, a.cols)));
     };
     CHECK(on(him, flat) == reproduced);
     CHECK(on(him, her) == not_reproduced);
@@ -111,9 +106,9 @@ TEST_CASE("chapter 5, claim 5b few: few where the variance is in few directions"
 TEST_CASE("chapter 5, claim 5b rank: some directions are empty, none once it is shrunk") {
     auto on = [](const Matrix& her) {
         Matrix r = covariance(centred(her));
-        Measure m = missing_rank(r);
-        return verdict("5b rank", m, {exact_control("", m, missing_rank(shrunk(r, 0.01)).value)},
-                       singular_by(her.rows, her.cols));
+        Measure cured = missing_rank(shrunk(r, 0.01));
+        return verdict("5b rank",
+                       beside_shrunk(missing_rank(r), cured, singular_by(her.rows, her.cols)));
     };
     CHECK(on(noise(30, 6, 1, {1, 1, 1, 0})) == reproduced);
     CHECK(on(noise(30, 6, 1)) == not_reproduced);

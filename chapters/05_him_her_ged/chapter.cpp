@@ -59,7 +59,6 @@ struct Study {
 };
 
 Study read_study(const Options& options, Page& page) {
-    std::string preset = options.preset();
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     int64_t n_layer = model.config.n_layer;
     int64_t layer = options.integer("--layer", n_layer / 2, 0, n_layer - 1);
@@ -67,9 +66,8 @@ Study read_study(const Options& options, Page& page) {
     draws.seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, INT64_MAX));
     page.model(model.source);
     page.about("model: %s", describe(model).c_str());
-    page.about("preset %s; blocks.%ld.mlp_pre, %ld dimensions", preset.c_str(), layer,
-               model.config.d_mlp);
-    return {preset == "document" ? document : notebook, draws, model, layer};
+    page.about("blocks.%ld.mlp_pre, %ld dimensions", layer, model.config.d_mlp);
+    return {options.preset() == "document" ? document : notebook, draws, model, layer};
 }
 
 /// The MLP's expansion of one block for every token of a text: [n_token, d_mlp].
@@ -120,7 +118,7 @@ void chapter(const Options& options, Page& page) {
     page.say("%s", rank_text(pairs).c_str());
     page.figure(covariances_figure(S, R, {"Covariances before PCA", "neuron", "neuron"}));
     Measure cured = refused(S, shrunk(R, ged.gamma));
-    state(page, "5a", refused(S, R), cured, singular_by(him.rows, him.cols));
+    page.claim("5a", beside_shrunk(refused(S, R), cured, singular_by(him.rows, him.cols)));
 
     page.step("Compress: keep the principal components V of the average covariance.");
     Pca pca = average_pca(him, her);
@@ -134,8 +132,8 @@ void chapter(const Options& options, Page& page) {
     R = covariance(product(her, V, false, true));
     Matrix S_shrunk = shrunk(S, ged.gamma), R_shrunk = shrunk(R, ged.gamma);
     page.figure(covariances_figure(S, R, {"Covariances after PCA", "component", "component"}));
-    int64_t n_group = count_groups(pairs.group);
-    state(page, "5b rank", missing_rank(R), missing_rank(R_shrunk), singular_by(n_group, V.rows));
+    std::string full_is_out = singular_by(count_groups(pairs.group), V.rows);
+    page.claim("5b rank", beside_shrunk(missing_rank(R), missing_rank(R_shrunk), full_is_out));
 
     page.step("Solve S w = lambda R w, and R w = lambda S w, the right-hand side shrunk.");
     Eigen for_him = generalized_eigen(S, R_shrunk).eigen;

@@ -13,6 +13,7 @@
 #include "core/rng.h"
 #include "math/blas.h"
 #include "show/claims.h"
+#include "show/progress.h"
 
 namespace vimach::ch05 {
 
@@ -94,10 +95,10 @@ Measure refused(const Matrix& s, const Matrix& r) {
     return exact_measure(value <= absurd ? 0 : 1);
 }
 
-void state(Page& page, const char* id, const Measure& measured, const Measure& when_shrunk,
-           const std::string& forced_by) {
-    if (!forced_by.empty()) return page.forced(id, measured, forced_by);
-    page.claim(id, measured, {exact_control("R shrunk", measured, when_shrunk.value)});
+Finding beside_shrunk(const Measure& measured, const Measure& when_shrunk,
+                      const std::string& forced_by) {
+    if (!forced_by.empty()) return {measured, {}, forced_by};
+    return {measured, {exact_control("R shrunk", measured, when_shrunk.value)}, {}};
 }
 
 std::string singular_by(int64_t n_sample, int64_t n_dim) {
@@ -237,11 +238,13 @@ Control swapped_contrast(const Pairs& pairs, const GedSettings& settings, const 
     std::vector<double> values(static_cast<size_t>(draws.n_null));
     std::vector<int64_t> all(pairs.group.size());
     for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+    Progress progress("fitted", draws.n_null, "swapped samples");
     parallel_for(draws.n_null, [&](int64_t i) {
         uint64_t seed = run_seed(draws.seed, i);
         Pairs mixed = swapped(pairs, seed);
         std::vector<FoldFit> folds = fit_folds(mixed, settings, draws.n_fold, seed);
         values[i] = contrast(left_out_squares(mixed, folds), all);
+        progress.step();
     });
     return labels_swapped(values);
 }

@@ -7,7 +7,8 @@
 
 #include "folds.h"
 #include "sentences.h"
-#include "show/page.h"
+#include "show/measure.h"
+#include "show/table.h"
 
 namespace vimach::ch05 {
 
@@ -27,9 +28,9 @@ std::string components_text(const Pca& pca, const GedSettings& settings);
 /// rounding noise can give; else 0.
 Measure refused(const Matrix& s, const Matrix& r);
 
-/// States a claim about an exact number, or, where `forced_by` says why, that arithmetic decides.
-void state(Page& page, const char* id, const Measure& measured, const Measure& when_shrunk,
-           const std::string& forced_by);
+/// An exact number beside the same where R is shrunk; or, where `forced_by` says why, forced.
+Finding beside_shrunk(const Measure& measured, const Measure& when_shrunk,
+                      const std::string& forced_by);
 
 /// Why n samples cannot span n_dim dimensions; empty where they can.
 std::string singular_by(int64_t n_sample, int64_t n_dim);

@@ -10,6 +10,7 @@
 #include "core/rng.h"
 #include "math/blas.h"
 #include "show/claims.h"
+#include "show/progress.h"
 
 namespace vimach::ch05 {
 
@@ -156,6 +157,7 @@ std::vector<double> logistic_weights(const Matrix& a, const Matrix& b, double pe
 std::vector<Pairs> fold_latents(const Pairs& pairs, const std::vector<FoldFit>& folds,
                                 const SaePlan& plan, const Draws& draws) {
     std::vector<Pairs> out(folds.size());
+    Progress progress("trained", std::ssize(folds), "autoencoders");
     parallel_for(std::ssize(folds), [&](int64_t f) {
         // Stack both classes; training rows have a mean square of 1.
         Matrix rows = take_rows(pairs.him, folds[f].train);
@@ -181,6 +183,7 @@ std::vector<Pairs> fold_latents(const Pairs& pairs, const std::vector<FoldFit>& 
             sae_train_step(sae, x.matrix(), adam);
         out[f] = {to_matrix(encode(sae, scaled(pairs.him).matrix())),
                   to_matrix(encode(sae, scaled(pairs.her).matrix())), pairs.group};
+        progress.step();
     });
     return out;
 }
@@ -266,6 +269,7 @@ SwappedLeads swapped_leads(const Pairs& pairs, const std::vector<Pairs>& latents
     for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
     std::vector<double> over_logistic(static_cast<size_t>(draws.n_rival));
     std::vector<double> over_latent(over_logistic.size());
+    Progress progress("compared", draws.n_rival, "swapped samples");
     parallel_for(draws.n_rival, [&](int64_t i) {
         // Swap activations and latents alike; the same seed deals the same folds as before.
         std::vector<bool> swap = draw_swaps(count_groups(pairs.group), run_seed(draws.seed, i));
@@ -277,6 +281,7 @@ SwappedLeads swapped_leads(const Pairs& pairs, const std::vector<Pairs>& latents
         GedScores ged = ged_scores(mixed, folds);
         over_logistic[i] = lead(ged, logistic_scores(mixed, folds), all);
         over_latent[i] = lead(ged, latent_scores(mixed_latents, folds), all);
+        progress.step();
     });
     return {null_control("labels swapped", over_logistic),
             null_control("labels swapped", over_latent)};
