@@ -25,8 +25,7 @@ std::string absolute(const char* path) {
 /// Runs a shell command with the chapter's program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; GED='" +
-                                      absolute("build/05_him_her_ged") + "'; PAL='" +
+    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; PAL='" +
                                       absolute("build/02_palinka_sae") + "'; " + command + "; }");
 }
 
@@ -82,31 +81,6 @@ TEST_CASE("chapter 2: the same digits on 1 and 2 threads, and all files") {
     }
 }
 
-TEST_CASE("chapter 5: bad input gets one line that names the place and the remedy") {
-    check_refused("printf 'We saw him.\\n' > a; $GED --him a", 1, "has 1 sentences");
-    check_refused("touch a; $GED --him a", 1, "has 0 sentences");
-    check_refused("printf 'We saw him.\\nWe left.\\n' > a; $GED --him a", 1, "a, line 2");
-    check_refused("printf 'Ask him and him.\\n' > a; $GED --him a", 1, "'him' 2 times");
-    check_refused("printf 'I saw him.\\nI hid him.\\nI met him.\\n' > a; $GED --him a", 1,
-                  "3 sentences with him, but 55 with her");
-    check_refused("$GED --preset lecture", 2, "use document or notebook");
-    check_refused("$GED --layer 12", 2, "from 0 to 11");
-}
-
-TEST_CASE("chapter 5: the same digits on 1 and 2 threads, and all files") {
-    Outcome one = run("VIMACH_THREADS=1 $GED --quick"),
-            two = run("VIMACH_THREADS=2 $GED --quick && ls out/05");
-    CHECK(one.status == 0);
-    CHECK(two.out.starts_with(one.out));
-    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
-        CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
-    }
-}
-
-TEST_CASE("chapter 5: the known output holds with the BLAS kernels of another processor") {
-    Outcome other = run("OPENBLAS_CORETYPE=Haswell $GED --quick | $(dirname $C)/verify " +
-                        absolute("tests/expected/05.txt"));
-    CHECK_MESSAGE(other.status == 0, other.out);
 }
 
 #endif
