@@ -81,6 +81,4 @@ TEST_CASE("chapter 2: the same digits on 1 and 2 threads, and all files") {
     }
 }
 
-}
-
 #endif
