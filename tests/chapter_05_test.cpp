@@ -122,6 +122,7 @@ TEST_CASE("chapter 5, claims 5c him and 5c her: in sample") {
         GedFit fit = fit_ged(pairs.him, pairs.her, all_of_it);
         SwapTest swaps = swap_test(pairs, fit.components, 0.01, few);
         CHECK(swaps.one_for_him.values[0] == swaps.for_him[0]);
+        CHECK(swaps.one_for_her.values[0] == swaps.for_her[0]);
         return std::pair(verdict("5c him", exact_measure(fit.a_over_b.values[0]),
                                  {labels_swapped(swaps.for_him)}),
                          verdict("5c her", exact_measure(fit.b_over_a.values[0]),
@@ -335,6 +336,38 @@ TEST_CASE("folds: pairs left out teach nothing") {
         CHECK(auc(s.him, s.her) < 0.65);
         CHECK(auc(s.him, s.her) > 0.2);
     }
+}
+
+TEST_CASE("scores are higher for him, on whichever side he lies") {
+    for (double shift : {6.0, -6.0}) {
+        Pairs pairs = by_mean(40, 4, shift, 21);
+        for (int64_t i = 0; i < 40; ++i) pairs.him.at(i, 0) += pairs.him.at(i, 1);
+        std::vector<FoldFit> folds = fit_folds(pairs, all_of_it, few.n_fold, few.seed);
+        SaePlan plan = {.n_latent = 32, .top_k = 8};
+        std::vector<Pairs> latents = fold_latents(pairs, folds, plan, few);
+        Rivals rivals = left_out_scores(pairs, folds, latents);
+        for (const Scores& s :
+             {rivals.ged.projection, rivals.means, rivals.logistic, rivals.latent}) {
+            CHECK(auc(s.him, s.her) > 0.6);
+        }
+
+        // At most top_k latents of a row are active, and training moves them.
+        for (int64_t i = 0; i < 40; ++i) {
+            CHECK(std::ranges::count_if(latents[0].him.row(i), [](double x) { return x > 0; }) <=
+                  8);
+        }
+        Draws none = few;
+        none.n_sae_step = 0;
+        CHECK(fold_latents(pairs, folds, plan, none)[0].him.data != latents[0].him.data);
+    }
+}
+
+TEST_CASE("scores are higher for him, also by a latent that is higher for her") {
+    Pairs pairs = alike(20, 4, 22), latent = {noise(20, 1, 1), noise(20, 1, 2), singles(20)};
+    for (double& value : latent.her.data) value += 9;
+    std::vector<FoldFit> folds = fit_folds(pairs, all_of_it, few.n_fold, few.seed);
+    Scores s = latent_scores(std::vector<Pairs>(folds.size(), latent), folds);
+    CHECK(auc(s.him, s.her) == 1);
 }
 
 TEST_CASE("logistic regression: the gradient at the answer is zero") {

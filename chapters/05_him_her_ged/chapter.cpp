@@ -149,12 +149,12 @@ void chapter(const Options& options, Page& page) {
 
     page.step("Leave pairs out, do all of it with the others, and try the filters on those.");
     std::vector<FoldFit> folds = fit_folds(pairs, ged, draws.n_fold, draws.seed);
-    Pairs blank = pairs_at_pronoun(random_gpt2(model.config, draws.seed), layer, twins);
+    Pairs untrained = pairs_at_pronoun(random_gpt2(model.config, draws.seed), layer, twins);
     Squares squares = left_out_squares(pairs, folds);
     Measure left_out = contrast_measure(squares, pairs.group, draws);
     Control of_swaps = swapped_contrast(pairs, ged, draws);
-    Control of_untrained = untrained_contrast(squares, blank, ged, draws);
-    page.say("%s", untrained_text(blank, ged).c_str());
+    Control of_untrained = untrained_contrast(squares, untrained, ged, draws);
+    page.say("%s", untrained_text(untrained, ged).c_str());
     page.claim("5c", left_out, {of_swaps, of_untrained});
 
     page.step("Run whole sentences, left out as well, through the filters, token by token.");

@@ -173,14 +173,14 @@ Figure pair_figure(const std::vector<std::string>& tokens, const TokenPair& pair
 }
 
 Figure patterns_figure(std::span<const double> him, std::span<const double> her) {
-    Series neurons[] = {{"neuron", {him.begin(), him.end()}, {her.begin(), her.end()}}};
+    Series neurons[] = {{"", {him.begin(), him.end()}, {her.begin(), her.end()}}};
     return draw_points(
         {.title = format("Patterns of both filters, r = %.4f", correlation(him, her)),
          .x_label = "pattern of him > her",
          .y_label = "pattern of her > him",
          .caption = "A pattern is what the source of a filter looks like in the "
-                    "neurons (S w). Points near a line through 0: both filters "
-                    "read the same neurons."},
+                    "neurons (S w). The nearer the points lie to a line through 0, "
+                    "the more of the same both filters read."},
         neurons);
 }
 
@@ -199,9 +199,9 @@ std::string answer_text(const Eigen& for_him, const SwapTest& swaps, const Measu
 Figure ratios_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest& swaps,
                      const Measure& left_out, const std::vector<Control>& controls) {
     std::vector<std::pair<std::string, Measure>> rows = {
-        {"in sample, him > her", exact_measure(for_him.values[0])},
-        {"in sample, her > him", exact_measure(for_her.values[0])},
-        {"in sample, swapped", labels_swapped(swaps.for_him).measure},
+        {"him > her", exact_measure(for_him.values[0])},
+        {"her > him", exact_measure(for_her.values[0])},
+        {"swapped", labels_swapped(swaps.for_him).measure},
         {"left out", as_ratio(left_out)}};
     for (const Control& control : controls) {
         bool null = control.kind == Control::Kind::null;
@@ -218,14 +218,15 @@ Figure ratios_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest&
         options.x_names.push_back(name);
     }
     const Series all[] = {ratios};
-    return draw_points({.title = "How many times the variance of the other pronoun",
-                        .x_label = "",
-                        .y_label = "ratio of variances",
-                        .caption = "What the filters reach in the sentences they were made from, "
-                                   "and what is left of it on pairs left out (the smaller of both "
-                                   "directions). Bars: 95 % intervals; of swaps, their central "
-                                   "95 %."},
-                       all, options);
+    return draw_points(
+        {.title = "How many times the variance of the other pronoun",
+         .x_label = "",
+         .y_label = "ratio of variances",
+         .caption = "On the left in sample: the largest eigenvalue of either filter, "
+                    "and of him > her where labels are swapped. On the right what "
+                    "is left on pairs left out, the smaller of both directions. "
+                    "Bars: 95 % intervals; of swaps, their central 95 %."},
+        all, options);
 }
 
 }  // namespace vimach::ch05
