@@ -131,7 +131,7 @@ Measure missing_rank(const Matrix& covariance) {
 // --- 5c: in sample ------------------------------------------------------------------------------
 
 Table spectrum_table(const Eigen& for_him, const Eigen& for_her, const Matrix& s, const Matrix& r) {
-    Table table = {.header = {"", "eigenvalue 1", "2", "3", "variance of S", "of R"}};
+    Table table = {.header = {"filter", "eigenvalue 1", "2", "3", "variance of S", "of R"}};
     auto add = [&](const char* name, const Eigen& eigen, const Matrix& high, const Matrix& low) {
         std::vector<std::string> cells = {name};
         for (size_t i = 0; i < 3; ++i) cells.push_back(value_text(value_or_nan(eigen.values, i)));

@@ -24,7 +24,7 @@ Series counted(const char* name, std::span<const double> y) {
 }
 
 /// Rows and columns `which` of a square matrix, as a heatmap.
-Figure square_heatmap(const char* title, const Matrix& m, const std::vector<int64_t>& which,
+Figure square_heatmap(const std::string& title, const Matrix& m, const std::vector<int64_t>& which,
                       const PlotText& text) {
     Heatmap map = {.scale = {.diverging = true, .label = "covariance"}};
     for (int64_t i : which) {
@@ -77,9 +77,10 @@ Figure covariances_figure(const Matrix& s, const Matrix& r, const PlotText& text
 
     Matrix difference = s;
     for (size_t k = 0; k < r.data.size(); ++k) difference.data[k] -= r.data[k];
-    const Figure parts[] = {square_heatmap("him", s, axes, text),
-                            square_heatmap("her", r, axes, text),
-                            square_heatmap("him - her", difference, axes, text)};
+    std::string by = ", by " + text.x_label;
+    const Figure parts[] = {square_heatmap("him" + by, s, axes, text),
+                            square_heatmap("her" + by, r, axes, text),
+                            square_heatmap("him - her" + by, difference, axes, text)};
     PlotText whole = {.title = text.title,
                       .caption =
                           "Each panel has a colour scale of its own. What the filters can "
