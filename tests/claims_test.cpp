@@ -2,9 +2,7 @@
 // comes out one way and then another.
 #include <doctest/doctest.h>
 
-#include "chapters/01_sparse_autoencoder/controls.h"
 #include "chapters/02_palinka_sae/controls.h"
-#include "chapters/05_him_her_ged/controls.h"
 #include "show/old_claims.h"
 #include "show/report.h"
 #include "support.h"
@@ -75,89 +73,6 @@ TEST_CASE("claims: the table and the files") {
     // No figure of this model stands beside a claim about another.
     claim.about_this_model = false;
     CHECK(verdict_table({claim}).rows[0] == std::vector<std::string>{"1a", "-", "-", "not tested"});
-}
-
-TEST_CASE("chapter 5: every verdict can come out another way") {
-    // Numbers as the document would have them, with more sentences than dimensions.
-    Findings f = {.n_pair = 500, .n_dim = 100, .rank = 90, .unshrunk_fails = true};
-    f.n_carrying = 100;
-    f.n_component = {60, {59, 61}};
-    f.n_component_control = {98, {97, 99}};
-    f.contrast = {1.5, {1.2, 1.8}};
-    f.contrast_control = {0, {-0.2, 0.2}};
-    f.first_rank = {0.95, {0.9, 1}};
-    f.first_rank_control = {0.05, {0, 0.1}};
-    f.auc_ged = {0.95, {0.93, 0.97}};
-    f.auc_logistic = {0.85, {0.8, 0.9}};
-    f.cosine_ged = {0.2, {0.1, 0.3}};
-    f.cosine_pca = {0, {0, 1e-12}};
-    for (const OldClaim& claim : judge(f, {}))
-        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
-
-    Findings other = f;
-    other.unshrunk_fails = false;
-    CHECK(verdict_of(judge(other, {}), "5a") == "not distinguishable from control");
-    other.n_dim = 512;
-    CHECK(verdict_of(judge(other, {}), "5a").starts_with("forced"));
-    other.n_component = {80, {79, 81}};
-    CHECK(verdict_of(judge(other, {}), "5b") == "not reproduced");
-    other.n_component = {97, {96, 98}};
-    CHECK(verdict_of(judge(other, {}), "5b") == "not distinguishable from control");
-    other.contrast = {0.6, {0.4, 0.8}};
-    CHECK(verdict_of(judge(other, {}), "5c") == "not reproduced");
-    other.contrast_control = {0.5, {0.3, 0.7}};
-    CHECK(verdict_of(judge(other, {}), "5c") == "not distinguishable from control");
-    other.first_rank = {0.5, {0.3, 0.7}};
-    CHECK(verdict_of(judge(other, {}), "5d") == "not reproduced");
-    other.auc_logistic = {0.99, {0.98, 1}};
-    CHECK(verdict_of(judge(other, {}), "5e") == "not reproduced");
-    other.auc_logistic = {0.96, {0.94, 0.98}};
-    CHECK(verdict_of(judge(other, {}), "5e") == "not distinguishable from control");
-    other.cosine_ged = {1e-13, {0, 1e-12}};
-    CHECK(verdict_of(judge(other, {}), "5f") == "not distinguishable from control");
-}
-
-TEST_CASE("chapter 1: every verdict can come out another way") {
-    namespace one = unmixing;
-    one::Findings f;
-    f.r_observed = 0.9;
-    f.r_sources = 0.01;
-    f.r_predicted = 0.5;
-    f.recovered = {0.95, {0.8, 0.99}};
-    f.recovered_untrained = {0.3, {0.2, 0.4}};
-    f.slower = {1, {0.8, 1.2}};
-    f.slower_none = {0.1, {0, 0.2}};
-    f.redundancy = {0.3, {0.2, 0.4}};
-    f.redundancy_null = {0, {-0.1, 0.1}};
-    f.finicky = {0.4, {0.2, 0.6}};
-    f.finicky_untrained = {0.05, {0, 0.1}};
-    f.identity = {0.01, {0, 0.02}};
-    f.identity_untrained = {3, {2, 4}};
-    for (const OldClaim& claim : one::judge(f, {})) {
-        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
-    }
-
-    one::Findings other = f;
-    other.r_observed = 0.5;
-    CHECK(verdict_of(one::judge(other, {}), "1a").starts_with("forced"));
-    other.r_predicted = 0.9;
-    CHECK(verdict_of(one::judge(other, {}), "1a") == "not reproduced");
-    other.recovered_untrained = {0.85, {0.82, 0.88}};
-    CHECK(verdict_of(one::judge(other, {}), "1b") == "not distinguishable from control");
-    other.recovered = {0.45, {0.42, 0.48}};
-    CHECK(verdict_of(one::judge(other, {}), "1b") == "not reproduced");
-    other.slower_none = {2, {1.9, 2.1}};
-    CHECK(verdict_of(one::judge(other, {}), "1c") == "not reproduced");
-    other.redundancy = {0.05, {0.02, 0.08}};
-    CHECK(verdict_of(one::judge(other, {}), "1d") == "not distinguishable from control");
-    other.redundancy_null = {0, {-0.01, 0.01}};
-    CHECK(verdict_of(one::judge(other, {}), "1d") == "not reproduced");
-    other.both_on = false;
-    CHECK(verdict_of(one::judge(other, {}), "1d") == "forced (a penalty has weight 0)");
-    other.finicky = {0, {0, 0.16}};
-    CHECK(verdict_of(one::judge(other, {}), "1e") == "not distinguishable from control");
-    other.identity = {0.2, {0.1, 0.3}};
-    CHECK(verdict_of(one::judge(other, {}), "1f") == "not reproduced");
 }
 
 namespace {

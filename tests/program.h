@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 
+#include "core/files.h"
 #include "support.h"
 
 namespace vimach::test {
@@ -36,6 +37,13 @@ inline Outcome shell_in(const TempFolder& folder, const std::string& command) {
         shell("cd '" + folder.path() + "' && " + command + " 2>'" + folder.file("stderr") + "'");
     outcome.err = read_raw(folder.file("stderr"));
     return outcome;
+}
+
+/// Runs a chapter's program with these words on its command line, in a folder.
+inline Outcome run_chapter_in(const TempFolder& folder, const std::string& chapter,
+                              const std::string& words) {
+    auto program = std::filesystem::absolute(find_in_project("build/" + chapter)).string();
+    return shell_in(folder, "{ '" + program + "' " + words + "; }");
 }
 
 }  // namespace vimach::test

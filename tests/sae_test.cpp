@@ -84,21 +84,12 @@ std::vector<Tensor*> weights_of(Sae& sae) {
     return weights_of(sae.config, sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec);
 }
 
-double largest_gap(const Tensor& a, const Tensor& b) {
-    REQUIRE(a.shape == b.shape);
-    double worst = 0;
-    for (size_t i = 0; i < a.data.size(); ++i) {
-        worst = std::max(worst, std::abs(double{a.data[i]} - double{b.data[i]}));
-    }
-    return worst;
-}
-
 /// Reads tensors in the shape of some others and checks that they agree.
 void check_next(std::istream& in, const std::vector<Tensor*>& ours, double tolerance) {
     for (Tensor* tensor : ours) {
         Tensor theirs(tensor->shape);
         read_numbers(in, theirs);
-        CHECK(largest_gap(*tensor, theirs) < tolerance);
+        CHECK(test::largest_gap(*tensor, theirs) < tolerance);
     }
 }
 
@@ -188,7 +179,7 @@ TEST_CASE("sae: the two forms of the decorrelation are one") {
         Decorrelation a = decorrelation_by_covariance(z), b = decorrelation_by_gram(z);
         double close = sizeof(Real) == 8 ? 1e-12 : 2e-4;
         CHECK(std::abs(a.value - b.value) < close * a.value);
-        CHECK(largest_gap(a.grad_latents, b.grad_latents) < close * 10);
+        CHECK(test::largest_gap(a.grad_latents, b.grad_latents) < close * 10);
         CHECK(a.value > 0);
     }
     Tensor one_row({1, 4});
@@ -221,10 +212,10 @@ TEST_CASE("sae: lists of live latents and dense products take the same step") {
             CHECK(std::abs(a.losses.mse - b.losses.mse) < close * a.losses.mse);
             CHECK(std::abs(a.losses.l1 - b.losses.l1) < close * a.losses.l1);
             CHECK(a.live_share == b.live_share);
-            CHECK(largest_gap(a.grad.W_enc, b.grad.W_enc) < close);
-            CHECK(largest_gap(a.grad.W_dec, b.grad.W_dec) < close);
-            CHECK(largest_gap(a.grad.b_enc, b.grad.b_enc) < close);
-            CHECK(largest_gap(a.grad.b_dec, b.grad.b_dec) < close);
+            CHECK(test::largest_gap(a.grad.W_enc, b.grad.W_enc) < close);
+            CHECK(test::largest_gap(a.grad.W_dec, b.grad.W_dec) < close);
+            CHECK(test::largest_gap(a.grad.b_enc, b.grad.b_enc) < close);
+            CHECK(test::largest_gap(a.grad.b_dec, b.grad.b_dec) < close);
 
             // The fused step is the gradient's and the optimiser's in one.
             SaeAdam apart, fused;
@@ -233,10 +224,10 @@ TEST_CASE("sae: lists of live latents and dense products take the same step") {
             SaeTrained trained = sae_train_step(lists, x.matrix(), fused);
             CHECK(trained.losses.mse == b.losses.mse);
             CHECK(fused.n_step == 1);
-            CHECK(largest_gap(stepped.W_enc, lists.W_enc) < 1e-9);
-            CHECK(largest_gap(stepped.W_dec, lists.W_dec) < 1e-9);
-            CHECK(largest_gap(stepped.b_enc, lists.b_enc) < 1e-9);
-            CHECK(largest_gap(stepped.b_dec, lists.b_dec) < 1e-9);
+            CHECK(test::largest_gap(stepped.W_enc, lists.W_enc) < 1e-9);
+            CHECK(test::largest_gap(stepped.W_dec, lists.W_dec) < 1e-9);
+            CHECK(test::largest_gap(stepped.b_enc, lists.b_enc) < 1e-9);
+            CHECK(test::largest_gap(stepped.b_dec, lists.b_dec) < 1e-9);
         }
     }
 }

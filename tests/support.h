@@ -1,12 +1,13 @@
 // What the tests of files share: a folder that disappears with the test, raw files, the text of
 // the Error that some code throws, and texts in which ^ marks the byte that an error must name.
-// Nothing here uses the code under test but vimach::Error.
+// Nothing here uses the code under test but vimach::Error and Tensor.
 #pragma once
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include <string_view>
 
 #include "core/ensure.h"
+#include "core/tensor.h"
 
 namespace vimach::test {
 
@@ -107,6 +109,16 @@ inline Marked unmark(std::string_view marked) {
 inline bool same(double a, double b) {
     if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
     return a == b && std::signbit(a) == std::signbit(b);
+}
+
+/// The largest distance of two tensors of one shape, number by number.
+inline double largest_gap(const Tensor& a, const Tensor& b) {
+    REQUIRE(a.shape == b.shape);
+    double worst = 0;
+    for (size_t i = 0; i < a.data.size(); ++i) {
+        worst = std::max(worst, std::abs(double{a.data[i]} - double{b.data[i]}));
+    }
+    return worst;
 }
 
 /// Eight bytes, the lowest first.

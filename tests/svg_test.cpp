@@ -11,6 +11,7 @@
 #include "core/ensure.h"
 #include "core/rng.h"
 #include "show/document.h"
+#include "show/report.h"
 
 using namespace vimach;
 

@@ -1,4 +1,4 @@
-"""Records what tests/unmixing_test.cpp compares with: chapter 1's training (preset seed) in PyTorch,
+"""Records what tests/chapter_01_test.cpp compares with: chapter 1's training (preset document) in PyTorch,
 30 random starts of two arms. Its starts are other than ours, so distributions are compared. Lines:
 arm, weaker |r| of the two sources, redundancy, final MSE. Needs python3-torch. Run from the
 project's root:  python3 tests/unmixing_reference.py > tests/fixtures/unmixing_torch.txt

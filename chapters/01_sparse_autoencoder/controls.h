@@ -8,7 +8,6 @@
 
 #include "scores.h"
 #include "show/measure.h"
-#include "show/table.h"
 
 namespace vimach::ch01 {
 
@@ -18,9 +17,9 @@ using Trainer = std::function<Run(const Arm& arm, uint64_t start)>;
 /// Trainings from the same starts. Where decorrelation has the weight 0, "L1 only" is the same arm
 /// as "both", and "decorrelation only" the same as "none".
 struct Arms {
-    Arm both, no_decorrelation, no_l1, none;
-    Arm nudged;     ///< both penalties, the encoder nudged by 0.001 before the first epoch
-    Arm untrained;  ///< as the starts are
+    Arm both = {}, no_decorrelation = {}, no_l1 = {}, none = {};
+    Arm nudged = {};     ///< both penalties, the encoder nudged by 0.001 before the first epoch
+    Arm untrained = {};  ///< as the starts are
 
     bool alike() const { return both.decorrelation == 0; }
 
@@ -32,6 +31,10 @@ Arms train_arms(const Trainer& train, double l1, double decorrelation, int64_t n
 
 /// SAEs that were never trained, from starts of their own.
 Arm untrained_arm(const Trainer& train, int64_t n, uint64_t seed);
+
+/// Of every run: whether it recovers both sources, and its redundancy.
+Outcomes recovered(const Arm& arm);
+std::vector<double> redundancy(const Arm& arm);
 
 // --- findings, one for each claim ---------------------------------------------------------------
 
@@ -62,32 +65,5 @@ Finding is_identity(const Arm& none, const Arm& untrained);
 /// 1g: share of trainings in which the two latents of largest variance are those that follow the
 /// sources. Beside it, how often two active latents at random are.
 Finding size_tells(const Arm& both);
-
-// --- tables and sentences -----------------------------------------------------------------------
-
-/// What the sources and the mixtures are: correlation, means, variances.
-Table data_table(const Matrix& sources, const Matrix& mixed);
-
-/// What PCA and random rotations of its components do, and the ceiling of half a sine.
-Table linear_methods(const Matrix& sources, const Matrix& mixed, uint64_t seed);
-
-/// The terms of the loss in the first training.
-Table loss_table(const Arm& arm);
-
-/// Which latents of the first training follow the sources.
-std::string followers(const Arm& arm);
-
-Table ablation_table(const Arms& arms);
-
-/// The sharpness of the step's edges over the trainings.
-std::string sharpness_text(const Arm& arm, const Matrix& sources);
-
-/// The answer to the chapter's question.
-std::string answer(const Arms& arms, const Arm& chance);
-
-/// How the penalties' weights were chosen: sixteen pairs, `n` starts each. Pairs within one
-/// standard error of the pair that recovers both sources most often are not told apart by it; of
-/// those the least redundant is taken (Hastie, Tibshirani and Friedman 2009, 7.10).
-Table sweep_table(const Trainer& train, int64_t n, uint64_t seed);
 
 }  // namespace vimach::ch01
