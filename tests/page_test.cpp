@@ -188,7 +188,9 @@ TEST_CASE("page: lines end between words and never inside an interval") {
     std::string out = run_page({}, [&](Page& page) {
         page.say("%s", sentence.c_str());
         page.say("%s", stray.c_str());
-        page.say("[a token of many words, none of which is a number, however long it may grow up]");
+        page.say(
+            "[a token of many words, none of which is a number, however long it may grow in the "
+            "end]");
         page.say("%s %s", std::string(40, 'x').c_str(), std::string(39, 'y').c_str());
         page.say("%s %s", std::string(40, 'x').c_str(), std::string(40, 'z').c_str());
     });
