@@ -125,10 +125,10 @@ void chapter(const Options& options, Page& page) {
     page.about("lambda %g; position embeddings %s; %ld starts, %ld steps", rates.lambda,
                target.add_positions ? "added" : "not added", s.n_start, s.n_step);
 
-    page.step("Read a text: how much does the target vary on it, and how high does it come?");
+    page.step("Read a text, to know how much the target varies and how high it comes.");
     Reached reached = {.text = best_windows(model, target, text, s.n_start),
                        .deviation = deviation_on_text(model, target, text)};
-    page.say("Its standard deviation on %zu real tokens is %.4f.", text.size(), reached.deviation);
+    page.say("%s", text_text(text, reached).c_str());
 
     page.step("Draw vectors as wide as the embedding matrix, and climb.");
     Tensor starts = isotropic_vectors(model.W_E, s.n_start * target.n_token, seed);

@@ -78,16 +78,6 @@ std::vector<double> other_coordinates(const Tensor& tap, const Target& target) {
     return means;
 }
 
-Figure image_of(const std::string& title, const Tensor& vectors, int64_t n_token, double most) {
-    Heatmap map = {.scale = {.low = -most, .high = most, .diverging = true, .label = "value"}};
-    for (int64_t i = 0; i < n_token; ++i) {
-        map.rows.push_back(std::to_string(i));
-        map.values.insert(map.values.end(), vectors.row(i).begin(), vectors.row(i).end());
-    }
-    for (int64_t j = 0; j < vectors.cols(); ++j) map.columns.push_back(std::to_string(j));
-    return draw_heatmap({.title = title, .x_label = "dimension", .y_label = "position"}, map);
-}
-
 }  // namespace
 
 // --- the climb ----------------------------------------------------------------------------------
@@ -114,20 +104,27 @@ Figure gradient_figure(const Arm& own) {
 }
 
 Figure image_figure(const Arm& own) {
-    int64_t n_token = own.target.n_token;
-    double most = 0;
-    for (const Tensor* m : {&own.starts, &own.climb.theta}) {
-        for (int64_t i = 0; i < n_token; ++i) {
-            for (Real value : m->row(i)) most = std::max(most, std::abs(double{value}));
+    // Stack the first start's rows, before and after.
+    struct Part {
+        const char* name;
+        const Tensor* vectors;
+    };
+    Heatmap map;
+    for (const Part& part : {Part{"before", &own.starts}, Part{"after", &own.climb.theta}}) {
+        for (int64_t i = 0; i < std::min<int64_t>(own.target.n_token, 16); ++i) {
+            std::span<const Real> row = part.vectors->row(i);
+            map.rows.push_back(format("%s, %ld", part.name, i));
+            map.values.insert(map.values.end(), row.begin(), row.end());
         }
     }
-    Figure parts[] = {image_of("Before", own.starts, n_token, most),
-                      image_of("After", own.climb.theta, n_token, most)};
-    return panels(
-        {.title = "The vectors of the first start",
-         .caption = "One row a position, one column a dimension of the embedding. Columns "
-                    "of one colour after the climb: the positions agree there."},
-        parts);
+    for (int64_t j = 0; j < own.starts.cols(); ++j) map.columns.push_back(std::to_string(j));
+    map.scale = {.diverging = true, .label = "value"};
+    return draw_heatmap({.title = "The vectors of the first start, before and after",
+                         .x_label = "dimension of the embedding",
+                         .y_label = "position",
+                         .caption = "Columns of one colour after the climb: there the positions "
+                                    "have come to agree."},
+                        map);
 }
 
 Figure numbers_figure(const Arm& own, const Tensor& W_E) {
@@ -158,30 +155,29 @@ Figure dimensions_figure(const Arms& arms) {
 }
 
 Figure neighbours_figure(const Arm& own) {
-    // Average the sizes of the neighbours, and of all that are neither target nor neighbour.
-    int64_t dim = own.target.dim;
-    Series target = by_step(format("dimension %ld", dim), {}), near = by_step("neighbours", {}),
-           far = by_step("all others", {});
-    for (const std::vector<double>& size : own.climb.sizes) {
-        std::vector<double> neighbours, others;
-        for (int64_t j = 0; j < std::ssize(size); ++j) {
-            int64_t distance = std::abs(j - dim);
-            if (distance > 0) (distance <= n_neighbour ? neighbours : others).push_back(size[j]);
-        }
-        double step = static_cast<double>(target.x.size());
-        for (Series* series : {&target, &near, &far}) series->x.push_back(step);
-        target.y.push_back(size[dim]);
-        near.y.push_back(neighbours.empty() ? std::nan("") : mean(neighbours));
-        near.low.push_back(neighbours.empty() ? std::nan("") : std::ranges::min(neighbours));
-        near.high.push_back(neighbours.empty() ? std::nan("") : std::ranges::max(neighbours));
-        far.y.push_back(others.empty() ? std::nan("") : mean(others));
+    // Draw the target and each neighbour, and the mean of all others.
+    int64_t dim = own.target.dim, width = own.target.width;
+    std::vector<Series> curves = {by_step(format("dimension %ld", dim), {}),
+                                  by_step("mean of all others", {})};
+    for (int64_t j = dim - n_neighbour; j <= dim + n_neighbour; ++j) {
+        if (j >= 0 && j < width && j != dim) curves.push_back(by_step(format("%ld", j), {}));
     }
-    Series curves[] = {target, near, far};
+    for (const std::vector<double>& size : own.climb.sizes) {
+        std::vector<double> others;
+        size_t next = 2;
+        for (int64_t j = 0; j < width; ++j) {
+            bool is_near = std::abs(j - dim) <= n_neighbour;
+            if (!is_near) others.push_back(size[j]);
+            if (is_near && j != dim) curves[next++].y.push_back(size[j]);
+        }
+        curves[0].y.push_back(size[dim]);
+        curves[1].y.push_back(others.empty() ? std::nan("") : mean(others));
+    }
+    for (Series& curve : curves) curve = by_step(curve.name, curve.y);
     return draw_lines({.title = "The target, its neighbours and all other dimensions",
                        .x_label = "step",
                        .y_label = "mean |value|",
-                       .caption = "Neighbours are the five dimensions to either side; their band "
-                                  "reaches from the smallest to the largest. Suppressed "
+                       .caption = "The five dimensions to either side, one by one. Suppressed "
                                   "neighbours would sink, and sink below the others."},
                       curves);
 }

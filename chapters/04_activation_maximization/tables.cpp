@@ -21,6 +21,13 @@ void add_arm(Table& table, const Arm& arm) {
 
 }  // namespace
 
+std::string text_text(const std::vector<int>& text, const Reached& reached) {
+    return format(
+        "On %zu real tokens the target has the standard deviation %.4f; of all windows of that "
+        "text the best reaches %.3f.",
+        text.size(), reached.deviation, reached.text.best);
+}
+
 Table way_table(const Climb& c) {
     Table table = {.header = {"step", "activation", "low", "high", "|gradient|", "|theta|^2"}};
     int64_t last = std::ssize(c.activation) - 1;
@@ -145,7 +152,7 @@ Table loss_table(const Losses& losses) {
 
 std::string answer(const Arm& own, const Reached& reached, const Losses& losses) {
     std::string text = format(
-        "the vectors climb from %.1f to %.1f, %.1f standard deviations of a real text. The tokens "
+        "The vectors climb from %.1f to %.1f, %.1f standard deviations of a real text. The tokens "
         "nearest to them bring %.1f, random tokens %.1f, tokens found by search %.1f.",
         mean(own.climb.activation.front()), mean(own.ends()), climbed_deviations(own, reached),
         mean(reached.decoded), mean(reached.random), mean(values_of(reached.found.guided)));

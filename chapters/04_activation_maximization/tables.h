@@ -9,6 +9,9 @@
 
 namespace vimach::ch04 {
 
+/// How much the target varies on a text, and what its best window reaches.
+std::string text_text(const std::vector<int>& text, const Reached& reached);
+
 /// The climb along the way: means over starts.
 Table way_table(const Climb& climb);
 
