@@ -310,8 +310,8 @@ Figure reached_figure(const Reached& r) {
         const char* name;
         std::vector<double> values;
     };
-    const Input inputs[] = {{"optimised vectors", r.optimised},
-                            {"their nearest tokens", r.decoded},
+    const Input inputs[] = {{"the vectors", r.optimised},
+                            {"nearest tokens", r.decoded},
                             {"random tokens", r.random},
                             {"parts of a text", r.text.parts},
                             {"random search", values_of(r.found.blind)},
