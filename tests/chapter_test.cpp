@@ -26,8 +26,7 @@ std::string absolute(const char* path) {
 Outcome run(const std::string& command) {
     test::TempFolder folder;
     return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; GED='" +
-                                      absolute("build/05_him_her_ged") + "'; PAL='" +
-                                      absolute("build/02_palinka_sae") + "'; " + command + "; }");
+                                      absolute("build/05_him_her_ged") + "'; " + command + "; }");
 }
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.
@@ -104,47 +103,6 @@ TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another pr
     Outcome other = run("OPENBLAS_CORETYPE=Haswell $C --quick | $(dirname $C)/verify " +
                         absolute("tests/expected/00.txt"));
     CHECK_MESSAGE(other.status == 0, other.out);
-}
-
-namespace {
-
-/// A short passage and a topic of two words in it, as shell commands that write both.
-constexpr const char* short_passage =
-    "printf 'Plums from Hungary and pears from Austria ripen late; Hungary presses cherries, and "
-    "quinces are mashed, kept, stirred and distilled in small copper stills.' > p; "
-    "printf 'Hungary\\nAustria\\n' > w; ";
-
-}  // namespace
-
-TEST_CASE("chapter 2: bad input gets one line that names the place and the remedy") {
-    check_refused("$PAL --preset lecture", 2, "use document or notebook");
-    check_refused("printf 'In Hungary' > p; $PAL --text p", 1, "the model takes 8 to 256 (p)");
-    check_refused("yes Hungary | head -n 300 > p; $PAL --text p", 1, "give a shorter passage");
-    check_refused("$PAL --layer 12 > /dev/null", 2, "give a whole number from 0 to 11");
-    check_refused("$PAL --k 0 > /dev/null", 2, "give a whole number from 1 to 6144");
-    check_refused("$PAL --preset course --k 1025 > /dev/null", 2, "from 1 to 1024");
-    check_refused("echo Peru > w; $PAL --words w > /dev/null", 1, "give words of the passage");
-    check_refused("printf 'a\\377b' > w; $PAL --words w > /dev/null", 1, "not UTF-8 (w, byte");
-}
-
-TEST_CASE("chapter 2: a training that yields no number stops and names the epoch") {
-    test::TempFolder folder;
-    Gpt2 model = load_gpt2("weights/nano");
-    model.blocks[6].b_out.data[3] = Real(1e30);  // its square is infinite
-    save_gpt2(model, folder.path());
-    check_refused("$PAL --model " + folder.path() + " > /dev/null; s=$?; ls out/02; exit $s", 1,
-                  "the loss is no number in epoch 0 (the SAE)");
-}
-
-TEST_CASE("chapter 2: the same digits on 1 and 2 threads, and all files") {
-    std::string command = std::string(short_passage) + "$PAL --quick --text p --words w";
-    Outcome one = run("export VIMACH_THREADS=1; " + command),
-            two = run("export VIMACH_THREADS=2; " + command + " && ls out/02");
-    CHECK(one.status == 0);
-    CHECK(two.out.starts_with(one.out));
-    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
-        CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
-    }
 }
 
 TEST_CASE("chapter 5: bad input gets one line that names the place and the remedy") {
