@@ -77,7 +77,7 @@ Arms plan_arms(const SaeConfig& config, const Data& data, const Lengths& l, cons
     Arms arms;
     SaeConfig untied = config;
     untied.tied = false;
-    for (int64_t i = 0; i < counts.n_seed; ++i) {
+    for (int64_t i = 0; i < counts.n_start; ++i) {
         Training as_document = {.name = "the SAE",
                                 .config = config,
                                 .x = &data.x,
@@ -90,10 +90,12 @@ Arms plan_arms(const SaeConfig& config, const Data& data, const Lengths& l, cons
             return list.back();
         };
         add(arms.seeds, "the SAE");
-        add(arms.nudged, "rate 1 % higher").rate *= 1.01;
-        add(arms.tied_fit, "tied").x = &data.fit;
-        Training& loose = add(arms.untied_fit, "untied");
-        loose.config = untied, loose.x = &data.fit;
+        if (i < counts.n_again) {
+            add(arms.nudged, "rate 1 % higher").rate *= 1.01;
+            add(arms.tied_fit, "tied").x = &data.fit;
+            Training& loose = add(arms.untied_fit, "untied");
+            loose.config = untied, loose.x = &data.fit;
+        }
         auto with_more_text = [&](std::vector<Training>& list, const char* name) -> Training& {
             Training& t = add(list, name);
             t.x = &data.more;

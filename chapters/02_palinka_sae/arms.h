@@ -37,7 +37,8 @@ using Trainer = std::function<void(Training& training, Progress& progress)>;
 
 /// How many SAEs a run trains and how many draws its null distributions take.
 struct Counts {
-    int64_t n_seed;    ///< trainings as in the document, an even number
+    int64_t n_start;   ///< trainings as in the document, an even number
+    int64_t n_again;   ///< of them again at another rate; tied and untied with tokens held out
     int64_t n_more;    ///< of them again with more text
     int64_t n_longer;  ///< of them again, but longer; and longer with more text
     int64_t n_longer_step;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cards.h"
 #include "figures.h"
 #include "lens/decorrelation.h"
 #include "lens/top_k.h"
@@ -43,9 +44,9 @@ const Settings document = {"mlp_out", ratio_of_means,        2, {.n_latent = 614
 const Settings notebook = {"mlp_pre", ratio_of_active_means, 3,
                            {.n_latent = 0, .keep_ties = true, .l1 = 1.0, .decorrelation = 0.0005}};
 const Lengths lengths = {.rate = 1e-4, .n_step = 100, .longer_rate = 1e-3};
-//                    starts  more text  longer  steps  word sets  projections
-const Counts full  = {6,      2,         6,      800,   1000,      100};
-const Counts quick = {4,      2,         2,      500,   1000,      20};
+//                    starts  again  more text  longer  steps  word sets  projections
+const Counts full  = {10,     5,     2,         6,      800,   1000,      100};
+const Counts quick = {6,      3,     2,         2,      500,   1000,      20};
 
 const ChapterInfo info = {
     .name = "02_palinka_sae",
@@ -173,8 +174,8 @@ void chapter(const Options& options, Page& page) {
     page.claim("2f data", text_helps(arms.more_text, groups.more_text, groups.trained));
     page.claim("2f data long", text_helps(arms.longer_more, groups.longer_more, groups.longer));
     Twins twins = find_twins(groups);
+    page.say("%s", twins_text(twins).c_str());
     page.claim("2h", latents_correlate(twins));
-    page.claim("2h twin", latents_have_twins(twins));
 
     page.step("Count the neurons of the MLP that a word lights.");
     std::vector<double> lit = lit_neurons(activation_of(study, "mlp_post"));
@@ -185,11 +186,10 @@ void chapter(const Options& options, Page& page) {
     Splice passage = make_splice(study, study.ids, arms.seeds);
     Splice unseen = make_splice(study, unseen_text(study), arms.seeds);
     page.table("Mean loss of a token, in nats", splice_table(passage, unseen));
-    page.claim("2i passage", loss_recovered(passage, counts.n_projection, study.seed));
-    page.claim("2i unseen", loss_recovered(unseen, counts.n_projection, study.seed));
+    page.claim("2i", loss_recovered(unseen, counts.n_projection, study.seed));
 
     page.step("Look at single latents.");
-    // page.figure(cards_figure(study, own, start));
+    page.figure(cards_figure(study, arms.seeds[0].sae, own));
     page.answer(answer_text(groups), scores_figure(own));
 }
 

@@ -227,13 +227,10 @@ Moved moved(const Training& training, const Examined& now, const Examined& start
 }
 
 Finding start_matters(const Groups& groups) {
-    // Two starts make one pair, so the mean of their two repetitions stands beside it.
-    std::vector<double> pairs = pair_overlaps(groups.trained), again,
-                        repeated = paired_overlaps(groups.trained, groups.nudged);
-    for (size_t i = 1; i < repeated.size(); i += 2) {
-        again.push_back((repeated[i - 1] + repeated[i]) / 2);
-    }
-    Finding finding = {mean_measure(pairs), {paired_control("rate 1 % higher", pairs, again)}};
+    Measure measured = mean_measure(pair_overlaps(groups.trained));
+    std::vector<double> again = paired_overlaps(groups.trained, groups.nudged);
+    double lowest = *std::ranges::min_element(again);
+    Finding finding = {measured, {exact_control("rate 1 % higher, lowest", measured, lowest)}};
     std::vector<double> longer = pair_overlaps(groups.longer);
     if (!longer.empty()) {
         finding.controls.push_back(reference("another start, longer", mean_measure(longer)));
@@ -297,20 +294,12 @@ Twins find_twins(const Groups& groups) {
     return {of(groups.trained), of(groups.untrained)};
 }
 
-namespace {
-
-Finding twins_finding(const Twins& twins, double Redundancy::*number) {
+Finding latents_correlate(const Twins& twins) {
     std::vector<double> here, there;
-    for (const Redundancy& r : twins.trained) here.push_back(r.*number);
-    for (const Redundancy& r : twins.untrained) there.push_back(r.*number);
+    for (const Redundancy& r : twins.trained) here.push_back(r.mean_r);
+    for (const Redundancy& r : twins.untrained) there.push_back(r.mean_r);
     return {mean_measure(here), {paired_control("untrained", here, there)}};
 }
-
-}  // namespace
-
-Finding latents_correlate(const Twins& twins) { return twins_finding(twins, &Redundancy::mean_r); }
-
-Finding latents_have_twins(const Twins& twins) { return twins_finding(twins, &Redundancy::twins); }
 
 // --- neurons ------------------------------------------------------------------------------------
 

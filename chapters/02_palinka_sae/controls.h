@@ -18,7 +18,8 @@ using Group = std::vector<Examined>;
 
 /// All that the claims look at; SAE i of each group begins like SAE i of the others.
 struct Groups {
-    Group trained, untrained, nudged, more_text, longer, longer_more, other_k;
+    Group trained = {}, untrained = {}, nudged = {}, more_text = {}, longer = {}, longer_more = {},
+          other_k = {};
 };
 Groups examine_all(const Arms& arms, const Study& study, const Tensor& x, RatioRule ratio,
                    int64_t n_set);
@@ -86,13 +87,13 @@ std::vector<double> paired_overlaps(const Group& a, const Group& b);
 Moved moved(const Training& training, const Examined& now, const Examined& start);
 constexpr double hardly_moved = 0.95;  ///< a cosine: rows within 18 degrees of their start
 
-/// 2f seed: overlap per pair of starts, against the same starts at a rate 1 % higher.
+/// 2f seed: overlap per pair of starts, against the lowest that any start has with itself at a rate
+/// 1 % higher.
 Finding start_matters(const Groups& groups);
 
 /// 2f data: overlap per pair of starts with more text, against the same starts without. Forced
 /// where the latents have hardly moved, by the length of the trainings.
-Finding text_helps(const std::vector<Training>& trainings, const Group& more,
-                        const Group& without);
+Finding text_helps(const std::vector<Training>& trainings, const Group& more, const Group& without);
 
 // --- redundancy ---------------------------------------------------------------------------------
 
@@ -109,9 +110,8 @@ struct Twins {
 };
 Twins find_twins(const Groups& groups);
 
-/// 2h and 2h twin: against the same SAEs untrained.
+/// 2h: mean |r| against the same SAEs untrained.
 Finding latents_correlate(const Twins& twins);
-Finding latents_have_twins(const Twins& twins);
 
 // --- neurons ------------------------------------------------------------------------------------
 

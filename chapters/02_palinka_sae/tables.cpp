@@ -137,6 +137,14 @@ Table lit_table(const Study& study, const std::vector<double>& lit) {
     return table;
 }
 
+std::string twins_text(const Twins& twins) {
+    return format(
+        "Of the active latents of the first SAE, %s have a twin, another one that correlates by "
+        "%g or more (untrained %s).",
+        percent(twins.trained[0].twins).c_str(), same_latent,
+        percent(twins.untrained[0].twins).c_str());
+}
+
 std::string density_text(const Examined& trained, const Examined& untrained) {
     double ceiling = density_ceiling(trained);
     const SaeSummary &now = trained.summary, &start = untrained.summary;

@@ -39,6 +39,9 @@ Table best_table(const Examined& examined);
 /// What the ten best latents of SAEs that differ in one thing have in common.
 Table overlap_table(const Groups& groups);
 
+/// How many active latents have a twin.
+std::string twins_text(const Twins& twins);
+
 /// Neurons that are lit at each of the topic's tokens, and at the median token.
 Table lit_table(const Study& study, const std::vector<double>& lit);
 
