@@ -46,7 +46,7 @@ const Settings notebook = {"mlp_pre", ratio_of_active_means, 3,
 const Lengths lengths = {.rate = 1e-4, .n_step = 100, .longer_rate = 1e-3};
 //                    starts  again  more text  longer  steps  word sets  projections
 const Counts full  = {10,     5,     2,         6,      800,   1000,      100};
-const Counts quick = {6,      3,     2,         2,      500,   1000,      20};
+const Counts quick = {6,      3,     2,         2,      500,   1000,      40};
 
 const ChapterInfo info = {
     .name = "02_palinka_sae",

@@ -1,5 +1,5 @@
-// The chapters as a person meets them: the built programs with good and bad command lines, their
-// exit status, and what they print where. Runs build/NN_name, so only in the float build.
+// Chapter 0 as a person meets it: the built program with good and bad command lines, its exit
+// status, and what it prints where. Runs build/00_gpt2, so only in the float build.
 #include <doctest/doctest.h>
 
 #ifndef VIMACH_DOUBLE
@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <string>
 
+#include "chapters/00_gpt2/controls.h"
 #include "core/files.h"
-#include "model/gpt2_file.h"
 #include "program.h"
 #include "support.h"
 
@@ -25,8 +25,7 @@ std::string absolute(const char* path) {
 /// Runs a shell command with the chapter's program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; GED='" +
-                                      absolute("build/05_him_her_ged") + "'; " + command + "; }");
+    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; " + command + "; }");
 }
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.
@@ -105,43 +104,19 @@ TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another pr
     CHECK_MESSAGE(other.status == 0, other.out);
 }
 
-TEST_CASE("chapter 5: bad input gets one line that names the place and the remedy") {
-    check_refused("printf 'We saw him.\\n' > a; $GED --him a", 1, "has 1 sentences");
-    check_refused("touch a; $GED --him a", 1, "has 0 sentences");
-    check_refused("printf 'We saw him.\\nWe left.\\n' > a; $GED --him a", 1, "a, line 2");
-    check_refused("printf 'Ask him and him.\\n' > a; $GED --him a", 1, "'him' 2 times");
-    check_refused("printf 'I saw him.\\nI hid him.\\nI met him.\\n' > a; $GED --him a", 1,
-                  "3 sentences with him, but 55 with her");
-    check_refused("$GED --preset lecture", 2, "use document or notebook");
-    check_refused("$GED --layer 12", 2, "from 0 to 11");
-}
-
-TEST_CASE("chapter 5: the same digits on 1 and 2 threads, and all files") {
-    Outcome one = run("VIMACH_THREADS=1 $GED --quick"),
-            two = run("VIMACH_THREADS=2 $GED --quick && ls out/05");
-    CHECK(one.status == 0);
-    CHECK(two.out.starts_with(one.out));
-    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
-        CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
-    }
-}
-
-TEST_CASE("chapter 5: the known output holds with the BLAS kernels of another processor") {
-    Outcome other = run("OPENBLAS_CORETYPE=Haswell $GED --quick | $(dirname $C)/verify " +
-                        absolute("tests/expected/05.txt"));
-    CHECK_MESSAGE(other.status == 0, other.out);
-}
-
-TEST_CASE("verify: a number out of tolerance, a changed word, a missing line fail") {
-    Outcome tool =
-        run("V=$(dirname $C)/verify; printf '0\\tfirst\\n1e-3\\tloss 1.5 at 2\\n' > e; "
-            "printf 'first\\nloss  1.5009 at 2\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nloss 1.502 at 2\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nlost 1.5 at 2\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nloss 1.5 at 2\\nmore\\n' | $V e >/dev/null; echo $?; "
-            "printf 'first\\nloss nan at 2\\n' | $V e >/dev/null; echo $?");
-    CHECK(tool.out == "0\n1\n1\n1\n1\n1\n");
+TEST_CASE("chapter 0: the head that looks at the previous token is found, whatever its layer") {
+    Tensor even({2, 3, 3}), back({2, 3, 3});
+    for (Real& value : even.data) value = Real(1) / 3;
+    for (int64_t query = 1; query < 3; ++query) back.row(3 + query)[query - 1] = 1;
+    ch00::PreviousTokenHead best;
+    ch00::compare_heads(even, 0, best);
+    CHECK(best.attention == doctest::Approx(1.0 / 3));
+    ch00::compare_heads(back, 1, best);
+    ch00::compare_heads(even, 2, best);
+    CHECK((best.layer == 1 && best.head == 1));
+    CHECK(best.attention == doctest::Approx(1));
+    CHECK(best.pattern.data == back.data);
+    CHECK(ch00::mean_loss({std::nan(""), 1, 3}) == 2);
 }
 
 #endif
