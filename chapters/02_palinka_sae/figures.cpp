@@ -14,7 +14,7 @@ namespace vimach::ch02 {
 
 namespace {
 
-constexpr int64_t n_imaged = 400;  // latents in the image
+constexpr int64_t n_imaged = 120;  // latents in the image
 
 /// Values in descending order against the share of latents that have as much.
 Series sorted(const char* name, std::vector<double> values) {
