@@ -44,8 +44,8 @@ constexpr ResultField result_fields[] = {{"density", &LayerResult::density},
                                          {"L1", &LayerResult::l1},
                                          {"FVU", &LayerResult::fvu},
                                          {"L0", &LayerResult::l0},
-                                         {"density x activation", &LayerResult::together},
-                                         {"mean ablated", &LayerResult::ablated},
+                                         {"density x act.", &LayerResult::together},
+                                         {"ablated", &LayerResult::ablated},
                                          {"spliced", &LayerResult::spliced},
                                          {"untrained", &LayerResult::untrained}};
 

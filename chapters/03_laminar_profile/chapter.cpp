@@ -199,12 +199,11 @@ void chapter(const Options& options, Page& page) {
     Profiles p = gather(store, {layers, c.n_layer, s.draws.seed, s.n_seed, s.l1, s.l1_in_loss,
                                 density_ceiling(shape.sae)});
     page.table("SAEs of the trained model, means over seeds", result_table(p));
-    page.table(format("What the weight of L1 does, in layer %ld", run.swept.layer),
-               sweep_table(store, s.sweep, run.swept));
+    page.table("The weight of L1, in the middle layer", sweep_table(store, s.sweep, run.swept));
     page.figure(latents_figure(p));
 
-    page.step("Hold density against depth, beside what holds no words and what learnt nothing.");
-    page.table("Beside their controls", compared_table(p));
+    page.step("Hold density against depth, beside rows without words and an untrained model.");
+    page.table("Density beside its controls", compared_table(p, density));
     page.table("Does density rise with depth?", rise_table(p, s.draws), gaussian_note);
     page.figure(density_figure(p));
     page.figure(beyond_covariance_figure(p));
@@ -214,6 +213,7 @@ void chapter(const Options& options, Page& page) {
     state(page, p, 36, "3a large", density_rises(p, s.draws));
 
     page.step("Hold the loss against depth, in the layer's own units and as a share of variance.");
+    page.table("FVU beside its controls", compared_table(p, fvu));
     page.table("Is the error U-shaped?", curve_table(p));
     page.figure(loss_figure(p));
     page.figure(fvu_figure(p));
@@ -225,7 +225,7 @@ void chapter(const Options& options, Page& page) {
     state(page, p, 36, "3b large", lowest_in_middle(p, loss));
 
     page.step("Put each reconstruction in its layer's place: what does the model lose?");
-    page.table("Loss of the next token, in nats above the model's own", recovered_table(p));
+    page.table("Loss in nats a token above the model's own", recovered_table(p), recovered_note);
     page.figure(cost_figure(p));
     state(page, p, c.n_layer, "3d", loss_recovered(p));
     state(page, p, c.n_layer, "3d middle", middle_recovered(p, s.draws));

@@ -28,9 +28,9 @@ Series series_of(const std::string& name, const Profile& profile, const Layers& 
     return series;
 }
 
-/// A caption, with what the bars are where there are any.
-std::string with_bars(const Profiles& p, const std::string& caption) {
-    return p.n_seed > 1 ? caption + " Bars: from the lowest to the highest seed." : caption;
+/// A caption, with what the bands are where there are any.
+std::string with_bands(const Profiles& p, const std::string& caption) {
+    return p.n_seed > 1 ? caption + " Bands: from the lowest to the highest seed." : caption;
 }
 
 /// One number of some arms.
@@ -39,7 +39,7 @@ Figure draw(const Profiles& p, Field field, PlotText text, const PlotOptions& op
     std::vector<Series> all;
     for (Arm arm : arms) all.push_back(series_of(arm_names[arm], p.of[arm][field], p.layers));
     text.x_label = "layer";
-    if (!text.caption.empty()) text.caption = with_bars(p, text.caption);
+    if (!text.caption.empty()) text.caption = with_bands(p, text.caption);
     return draw_lines(text, all, options);
 }
 
@@ -52,8 +52,8 @@ Series listed(const char* name, std::span<const double> values) {
 }  // namespace
 
 Figure density_figure(const Profiles& p) {
-    PlotOptions options;
-    if (p.ceiling > 0) options.horizontal = {{p.ceiling, "k / n_latent"}};
+    PlotOptions options = {.horizontal = {{0, "none"}}};
+    if (p.ceiling > 0) options.horizontal.push_back({p.ceiling, "k / n_latent"});
     return draw(p, density,
                 {.title = "Density by layer",
                  .y_label = "share of latents that are active",
@@ -71,10 +71,10 @@ Figure beyond_covariance_figure(const Profiles& p) {
         {.title = "Density that mean and covariance do not explain",
          .x_label = "layer",
          .y_label = "density, trained minus Gaussian",
-         .caption = with_bars(p,
-                              "Layer by layer, from SAEs with the same start. If the rise were "
-                              "in what the words mean and not in how numbers vary together, it "
-                              "would be here.")},
+         .caption = with_bands(p,
+                               "Layer by layer, from SAEs with the same start. If the rise were "
+                               "in what the words mean and not in how numbers vary together, it "
+                               "would be here.")},
         left, {.horizontal = {{0, "no difference"}}});
 }
 
@@ -102,30 +102,31 @@ Figure latents_figure(const Profiles& p) {
     Figure parts[] = {
         draw(p, alive, {.title = "Ever active", .y_label = "share of latents"},
              {.horizontal = {{0, "none"}, {1, "all"}}}),
-        draw(p, together, {.title = "Density times activation", .y_label = "mean over latents"})};
+        draw(p, together, {.title = "Density times activation", .y_label = "mean over latents"},
+             {.horizontal = {{0, "none"}}})};
     return panels(
         {.title = "The latents of each layer",
-         .caption = with_bars(p,
-                              "Left, latents that are active on one row or more, on an axis from "
-                              "none to all. Right, a latent's density times its mean where it "
-                              "is active, both scaled to 0 ... 1 within the layer: whether the "
-                              "latents that are active often are also the strong ones.")},
+         .caption = with_bands(p,
+                               "Left, latents that are active on one row or more, on an axis from "
+                               "none to all. Right, a latent's density times its mean where it "
+                               "is active, both scaled to 0 ... 1 within the layer: whether the "
+                               "latents that are active often are also the strong ones.")},
         parts);
 }
 
 Figure cost_figure(const Profiles& p) {
     Series lines[] = {series_of("mean of the layer", p.of[trained][ablated], p.layers),
                       series_of("reconstruction", p.of[trained][spliced], p.layers),
-                      series_of("by an SAE of Gaussian rows", p.of[gaussian][spliced], p.layers)};
+                      series_of("Gaussian rows' SAE", p.of[gaussian][spliced], p.layers)};
     return draw_lines(
         {.title = "What the model loses with something else in a layer's place",
          .x_label = "layer",
          .y_label = "nats a token above the model's own loss",
-         .caption = with_bars(p,
-                              "The reconstruction keeps what the model needs where its line "
-                              "stays near 0 and that of the mean does not. Where the mean costs "
-                              "nothing, the model does not need the layer on this page, and no "
-                              "reconstruction can prove its worth.")},
+         .caption = with_bands(p,
+                               "The reconstruction keeps what the model needs where its line "
+                               "stays near 0 and that of the mean does not. Where the mean costs "
+                               "nothing, the model does not need the layer on this page, and no "
+                               "reconstruction can prove its worth.")},
         lines, {.horizontal = {{0, "the model as it is"}}});
 }
 
@@ -146,7 +147,7 @@ Figure first_token_figure(const FirstTokens& first, const Draws& draws) {
                        .x_label = "layer",
                        .y_label = "norm, others = 1",
                        .caption = "Norm of the first token's activation over the median norm of "
-                                  "its window, on a logarithmic axis. Bars: 95 % over windows."},
+                                  "its window, on a logarithmic axis. Bands: 95 % over windows."},
                       both, {.log_y = true, .horizontal = {{1, "like any other"}, {3, "needed"}}});
 }
 
@@ -167,10 +168,10 @@ Figure published_figure() {
 
 Figure opening_figure(const Profiles& p) {
     const std::vector<Arm> arms = {trained, gaussian, random_weights};
-    Figure parts[] = {
-        draw(p, density, {.title = "Density", .y_label = "share of latents active"}, {}, arms),
-        draw(p, loss, {.title = "Loss: " + loss_name(p), .y_label = loss_name(p)}, {.log_y = true},
-             arms)};
+    Figure parts[] = {draw(p, density, {.title = "Density", .y_label = "share of latents active"},
+                           {.horizontal = {{0, "none"}}}, arms),
+                      draw(p, loss, {.title = "Loss: " + loss_name(p), .y_label = loss_name(p)},
+                           {.log_y = true}, arms)};
     return panels({.title = "The two profiles, beside their controls",
                    .caption = "Does the line of the trained network do what those of Gaussian rows "
                               "with its covariance, and of a network that has learnt nothing, do "

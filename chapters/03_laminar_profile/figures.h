@@ -1,5 +1,5 @@
 // Chapter 3's figures: each is one function from numbers to a Figure. Profiles are means over
-// seeds; bars, where there is more than one seed, run from the lowest to the highest.
+// seeds; bands, where there is more than one seed, run from the lowest to the highest.
 #pragma once
 
 #include "controls.h"

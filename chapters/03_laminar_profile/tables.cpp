@@ -71,16 +71,12 @@ Table result_table(const Profiles& p) {
     return table;
 }
 
-Table compared_table(const Profiles& p) {
+Table compared_table(const Profiles& p, Field field) {
     Table table = {.header = {"layer"}};
-    for (const char* name : {"density", "FVU"}) {
-        for (const char* arm : arm_names) table.header.push_back(format("%s, %s", name, arm));
-    }
+    for (const char* arm : arm_names) table.header.emplace_back(arm);
     for (size_t i = 0; i < p.layers.size(); ++i) {
         std::vector<std::string> cells = {format("%ld", p.layers[i])};
-        for (Field field : {density, fvu}) {
-            for (const auto& arm : p.of) cells.push_back(number(column_means(arm[field])[i]));
-        }
+        for (const auto& arm : p.of) cells.push_back(number(column_means(arm[field])[i]));
         add_row(table, cells);
     }
     return table;
@@ -153,9 +149,15 @@ Table curve_table(const Profiles& p) {
     return table;
 }
 
+const char* const recovered_note =
+    "With the mean of the layer, or the reconstruction, in the place of the MLP's output; the "
+    "share "
+    "that the latter recovers of what the former adds. No share where the mean adds nothing; where "
+    "it adds little, a share means little.";
+
 Table recovered_table(const Profiles& p) {
-    Table table = {.header = {"layer", "mean ablated", "spliced", "recovered", "before training",
-                              "SAE of Gaussian rows"}};
+    Table table = {.header = {"layer", "mean", "reconstruction", "recovered", "before training",
+                              "Gaussian SAE"}};
     const auto& here = p.of[trained];
     std::vector<double> most = column_means(here[ablated]), cost = column_means(here[spliced]),
                         share = recovered(here[spliced], here[ablated]),
@@ -184,13 +186,18 @@ std::string answer(const Profiles& p) {
     auto place = [&](Field field) {
         return lowest_of(column_means(p.of[trained][field]), p.layers);
     };
-    return format(
+    std::string text = format(
         "Density follows the order of the layers with a tau of %.2f; Gaussian rows of the same "
         "covariance do with %.2f, random weights with %.2f. The %s is lowest in layer %ld, the "
-        "unexplained share of the variance in layer %ld. In the model the reconstructions keep "
-        "%.0f %% of the loss that the mean in their place would cost.",
+        "unexplained share of the variance in layer %ld.",
         tau(trained), tau(gaussian), tau(random_weights), loss_name(p).c_str(), place(loss),
-        place(fvu), 100 * loss_recovered(p).measured.value);
+        place(fvu));
+    double share = loss_recovered(p).measured.value;
+    if (std::isnan(share)) return text;
+    return text + format(
+                      " Of the loss that the mean in the layers' place would add, the "
+                      "reconstructions avoid %.0f %%.",
+                      100 * share);
 }
 
 }  // namespace vimach::ch03

@@ -17,8 +17,8 @@ std::string windows_text(const std::vector<std::vector<Window>>& windows, uint64
 /// What came of the SAEs of the trained model, by layer.
 Table result_table(const Profiles& p);
 
-/// Density and FVU of all arms by layer.
-Table compared_table(const Profiles& p);
+/// One number of all arms by layer.
+Table compared_table(const Profiles& p, Field field);
 
 /// Everything: a line for every arm, seed and layer.
 Table long_table(const Profiles& p);
@@ -35,8 +35,10 @@ extern const char* const gaussian_note;
 /// Is the error U-shaped? The loss and FVU of all arms.
 Table curve_table(const Profiles& p);
 
-/// Loss by layer with the reconstruction in place, and what is recovered of mean ablation's.
+/// What the model loses by layer with the mean or a reconstruction in place, and the share of the
+/// former that is recovered: by the trained SAE, before its training, by that of Gaussian rows.
 Table recovered_table(const Profiles& p);
+extern const char* const recovered_note;
 
 Table first_token_table(const FirstTokens& first, const Draws& draws);
 
