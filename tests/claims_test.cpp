@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "chapters/02_palinka_sae/controls.h"
-#include "chapters/05_him_her_ged/controls.h"
 #include "show/old_claims.h"
 #include "show/report.h"
 #include "support.h"
@@ -74,46 +73,6 @@ TEST_CASE("claims: the table and the files") {
     // No figure of this model stands beside a claim about another.
     claim.about_this_model = false;
     CHECK(verdict_table({claim}).rows[0] == std::vector<std::string>{"1a", "-", "-", "not tested"});
-}
-
-TEST_CASE("chapter 5: every verdict can come out another way") {
-    // Numbers as the document would have them, with more sentences than dimensions.
-    Findings f = {.n_pair = 500, .n_dim = 100, .rank = 90, .unshrunk_fails = true};
-    f.n_carrying = 100;
-    f.n_component = {60, {59, 61}};
-    f.n_component_control = {98, {97, 99}};
-    f.contrast = {1.5, {1.2, 1.8}};
-    f.contrast_control = {0, {-0.2, 0.2}};
-    f.first_rank = {0.95, {0.9, 1}};
-    f.first_rank_control = {0.05, {0, 0.1}};
-    f.auc_ged = {0.95, {0.93, 0.97}};
-    f.auc_logistic = {0.85, {0.8, 0.9}};
-    f.cosine_ged = {0.2, {0.1, 0.3}};
-    f.cosine_pca = {0, {0, 1e-12}};
-    for (const OldClaim& claim : judge(f, {}))
-        CHECK_MESSAGE(verdict(claim) == "reproduced", claim.id);
-
-    Findings other = f;
-    other.unshrunk_fails = false;
-    CHECK(verdict_of(judge(other, {}), "5a") == "not distinguishable from control");
-    other.n_dim = 512;
-    CHECK(verdict_of(judge(other, {}), "5a").starts_with("forced"));
-    other.n_component = {80, {79, 81}};
-    CHECK(verdict_of(judge(other, {}), "5b") == "not reproduced");
-    other.n_component = {97, {96, 98}};
-    CHECK(verdict_of(judge(other, {}), "5b") == "not distinguishable from control");
-    other.contrast = {0.6, {0.4, 0.8}};
-    CHECK(verdict_of(judge(other, {}), "5c") == "not reproduced");
-    other.contrast_control = {0.5, {0.3, 0.7}};
-    CHECK(verdict_of(judge(other, {}), "5c") == "not distinguishable from control");
-    other.first_rank = {0.5, {0.3, 0.7}};
-    CHECK(verdict_of(judge(other, {}), "5d") == "not reproduced");
-    other.auc_logistic = {0.99, {0.98, 1}};
-    CHECK(verdict_of(judge(other, {}), "5e") == "not reproduced");
-    other.auc_logistic = {0.96, {0.94, 0.98}};
-    CHECK(verdict_of(judge(other, {}), "5e") == "not distinguishable from control");
-    other.cosine_ged = {1e-13, {0, 1e-12}};
-    CHECK(verdict_of(judge(other, {}), "5f") == "not distinguishable from control");
 }
 
 namespace {

@@ -1,9 +1,7 @@
 // Chapter 1: can a sparse autoencoder (SAE) unmix two sources, and what does each penalty do?
 // Method: a sine and a step are mixed; an SAE 2 -> 20 -> 2 learns to rebuild the mixture; each
-// latent is compared with each source. The same without either penalty, without both, and for
-// SAEs that were never trained.
-// You will see: how the terms of the loss fall, how often both sources are found, and how often
-// an untrained SAE finds them as well.
+// latent is compared with each source. The same without penalties, and without training.
+// You will see: how the loss falls, and how often both sources are found, trained or not.
 // Run: build/01_sparse_autoencoder --preset notebook --seed 7
 
 #include <cmath>
@@ -33,7 +31,9 @@ const Settings notebook = {Activation::gelu, 0.0007, 1.0,  0.0};
 const ChapterInfo info = {
     .name = "01_sparse_autoencoder",
     .purpose = "Chapter 1: can a sparse autoencoder unmix two sources?",
-    .lecture = "of 20 latents that learn to rebuild it, one follows the sine, another the step.",
+    .lecture =
+        "An SAE learns to rebuild a mixed sine and step; one of its latents then follows "
+        "the sine, another the step.",
     .options = {{"--sweep", "", "try penalty weights against each other, and nothing else"}},
     .has_model = false};
 

@@ -64,6 +64,7 @@ Figure correlations(const Arm& arm) {
     const Matrix& together = arm.runs[0].score.together;
     Heatmap map = {.values = together.data,
                    .scale = {.low = -1, .high = 1, .diverging = true, .label = "r"}};
+    for (double& r : map.values) r = std::clamp(r, -1.0, 1.0);  // rounding goes a little beyond
     for (int64_t i = 0; i < together.rows; ++i) map.rows.push_back(std::to_string(i));
     map.columns = map.rows;
     return draw_heatmap(

@@ -71,7 +71,7 @@ std::vector<std::string> ablation_row(const Arm& arm) {
 }  // namespace
 
 Table data_table(const Matrix& sources, const Matrix& mixed) {
-    Table table = {.header = {"", "correlation", "means", "variances"}};
+    Table table = {.header = {"signals", "correlation", "means", "variances"}};
     auto add = [&](const char* name, const Matrix& m) {
         std::vector<double> a = column(m, 0), b = column(m, 1);
         add_row(table,
@@ -90,7 +90,7 @@ Table linear_methods(const Matrix& sources, const Matrix& mixed, uint64_t seed) 
     std::vector<double> wave = column(sources, sine), half_wave = wave;
     for (double& value : half_wave) value = std::max(value - 1, 0.0);
 
-    Table table = {.header = {"", "|r|"}};
+    Table table = {.header = {"direction", "|r|"}};
     auto add = [&](const char* name, double r) { add_row(table, {name, format("%.4f", r)}); };
     add("PCA, with the sine", std::abs(pca.r[sine]));
     add("PCA, with the step", std::abs(pca.r[step]));
@@ -185,7 +185,8 @@ Table sweep_table(const Trainer& train, int64_t n, uint64_t seed) {
         bool better = chosen == nullptr || p.redundancy < chosen->redundancy;
         if (p.recovered >= near && better) chosen = &p;
     }
-    Table table = {.header = {"L1", "decorrelation", "both |r| >= 0.95", "redundancy", "MSE", ""}};
+    Table table = {
+        .header = {"L1", "decorrelation", "both |r| >= 0.95", "redundancy", "MSE", "choice"}};
     for (const Pair& p : pairs) {
         add_row(table, {format("%g", p.arm.l1), format("%g", p.arm.decorrelation),
                         format("%.3f", p.recovered), format("%.3f", p.redundancy),

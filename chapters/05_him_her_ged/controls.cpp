@@ -1,399 +1,309 @@
-// Chapter 5's controls; see controls.h.
-// Everything random is drawn from one seed per call, in a fixed order, so that runs repeat.
+// Measures and controls of claims 5a to 5c and 5f; see controls.h.
+// Draw i of a control has a generator of its own, so draws may run on any thread.
 #include "controls.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "math/blas.h"
-#include "math/stats.h"
+#include "show/claims.h"
+#include "show/progress.h"
 
-namespace vimach {
+namespace vimach::ch05 {
 
 namespace {
 
-int64_t count_groups(const std::vector<int64_t>& group) {
-    return group.empty() ? 0 : *std::max_element(group.begin(), group.end()) + 1;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// Number i, or NaN behind the last.
+double value_or_nan(const std::vector<double>& values, size_t i) {
+    return i < values.size() ? values[i] : nan;
 }
 
-/// Swaps the rows of every group for which the coin says so.
-Pairs swap_groups(const Pairs& centred_pairs, Rng& rng) {
-    Pairs out = centred_pairs;
-    std::vector<bool> swap(static_cast<size_t>(count_groups(out.group)));
-    for (size_t g = 0; g < swap.size(); ++g) swap[g] = rng.below(2) == 1;
-    for (int64_t i = 0; i < out.him.rows; ++i) {
-        if (swap[out.group[i]]) std::ranges::swap_ranges(out.him.row(i), out.her.row(i));
-    }
-    return out;
+double top_eigenvalue(const GeneralizedEigen& solved) {
+    return solved.info == 0 ? value_or_nan(solved.eigen.values, 0) : nan;
 }
 
-double top_eigenvalue(const Matrix& s, const Matrix& r, double gamma) {
-    GeneralizedEigen solved = generalized_eigen(s, shrunk(r, gamma));
-    return solved.info == 0 ? solved.eigen.values[0] : 0;
-}
-
-/// A bootstrap over groups: the pairs of a resampled list of groups.
-std::vector<int64_t> resample(const std::vector<int64_t>& group, Rng& rng) {
-    int64_t n_group = count_groups(group);
-    std::vector<int64_t> times(static_cast<size_t>(n_group)), pairs;
-    for (int64_t g = 0; g < n_group; ++g) ++times[rng.below(n_group)];
-    for (size_t i = 0; i < group.size(); ++i) {
-        pairs.insert(pairs.end(), static_cast<size_t>(times[group[i]]), static_cast<int64_t>(i));
-    }
-    return pairs;
-}
-
-std::vector<int64_t> all_pairs(size_t n) {
-    std::vector<int64_t> pairs(n);
-    for (size_t i = 0; i < n; ++i) pairs[i] = static_cast<int64_t>(i);
-    return pairs;
-}
-
-double mean_square(const std::vector<double>& x, std::span<const int64_t> which) {
+/// w^T M w: the variance along w where M is a covariance.
+double variance_along(std::span<const double> w, const Matrix& m) {
+    std::vector<double> mw = along(m, w);
     double total = 0;
-    for (int64_t i : which) total += x[i] * x[i];
-    return total / static_cast<double>(which.size());
+    for (size_t i = 0; i < mw.size(); ++i) total += w[i] * mw[i];
+    return total;
 }
 
-std::vector<double> pick(const std::vector<double>& x, std::span<const int64_t> which) {
-    std::vector<double> out;
-    for (int64_t i : which) out.push_back(x[i]);
-    return out;
-}
-
-/// One fold: fits on `train`, writes what happens on `test` into `out`.
-void run_fold(const Pairs& pairs, const GedSettings& settings, const std::vector<int64_t>& train,
-              const std::vector<int64_t>& test, HeldOut& out) {
-    // Fit everything on the training pairs alone.
-    Matrix train_him = take_rows(pairs.him, train), train_her = take_rows(pairs.her, train);
-    GedFit fit = fit_ged(train_him, train_her, settings);
-    auto project = [&](const Matrix& x, const std::vector<double>& centre) {
-        return product(centred(x, centre), fit.components, false, true);
-    };
-    Matrix a = projected(fit, train_him), b = projected(fit, train_her);
-    std::vector<double> mean_a = column_means(a), mean_b = column_means(b);
-
-    // Take the three directions that should score him higher.
-    std::span<const double> forward = fit.a_over_b.vectors.row(0),
-                            back = fit.b_over_a.vectors.row(0);
-    std::vector<double> difference(mean_a.size()), ged(forward.begin(), forward.end());
-    double agreement = 0;
-    for (size_t k = 0; k < mean_a.size(); ++k) {
-        difference[k] = mean_a[k] - mean_b[k];
-        agreement += difference[k] * ged[k];
-    }
-    for (double& value : ged) value *= agreement < 0 ? -1 : 1;
-    std::vector<double> logistic = logistic_weights(a, b, 1);
-
-    // Apply them to the pairs left out.
-    Matrix him = take_rows(pairs.him, test), her = take_rows(pairs.her, test);
-    auto place = [&](std::vector<double>& to, const std::vector<double>& values) {
-        for (size_t i = 0; i < test.size(); ++i) to[test[i]] = values[i];
-    };
-    place(out.him_forward, along(project(him, fit.mean_a), forward));
-    place(out.her_forward, along(project(her, fit.mean_b), forward));
-    place(out.him_back, along(project(him, fit.mean_a), back));
-    place(out.her_back, along(project(her, fit.mean_b), back));
-    Matrix him_scores = projected(fit, him), her_scores = projected(fit, her);
-    place(out.ged.him, along(him_scores, ged));
-    place(out.ged.her, along(her_scores, ged));
-    place(out.means.him, along(him_scores, difference));
-    place(out.means.her, along(her_scores, difference));
-    place(out.logistic.him, along(him_scores, logistic));
-    place(out.logistic.her, along(her_scores, logistic));
+/// A statistic of the GED of two samples of white noise, for every draw.
+std::vector<double> of_noise(const Matrix& x, const Draws& draws,
+                             const std::function<double(const Matrix&, const Matrix&)>& statistic) {
+    std::vector<double> values(static_cast<size_t>(draws.n_noise));
+    parallel_for(draws.n_noise, [&](int64_t i) {
+        Rng rng(run_seed(draws.seed, i));
+        Matrix a(x.rows, x.cols), b(x.rows, x.cols);
+        for (double& value : a.data) value = rng.normal();
+        for (double& value : b.data) value = rng.normal();
+        values[i] = statistic(a, b);
+    });
+    return values;
 }
 
 }  // namespace
 
-Pairs swapped(const Pairs& pairs, uint64_t seed) {
-    Rng rng(seed);
-    return swap_groups({centred(pairs.him), centred(pairs.her), pairs.group}, rng);
+// --- 5a, 5b -------------------------------------------------------------------------------------
+
+std::string pairs_text(const Pairs& pairs, const Words& words, const Draws& draws) {
+    int64_t n_group = count_groups(pairs.group), n_alike = pairs.him.rows - n_group;
+    std::string text = format("%ld pairs; %ld begin%s like another up to the pronoun, '%s' or '%s'",
+                              pairs.him.rows, n_alike, n_alike == 1 ? "s" : "", words.him.c_str(),
+                              words.her.c_str());
+    if (n_group >= draws.n_fold) return text + ".";
+    return text + format("; too few for %ld folds, so one is left out at a time.", draws.n_fold);
 }
 
-SwapTest swap_test(const Pairs& pairs, const GedFit& fit, double gamma, int64_t n_swap,
-                   uint64_t seed) {
-    // Centre per class and go to the fixed components.
-    Pairs z = {product(centred(pairs.him), fit.components, false, true),
-               product(centred(pairs.her), fit.components, false, true), pairs.group};
-
-    SwapTest test;
-    test.null_him_over_her.resize(static_cast<size_t>(n_swap));
-    std::vector<double> null_back(static_cast<size_t>(n_swap));
-    parallel_for(n_swap, [&](int64_t i) {
-        Rng rng(run_seed(seed, i));
-        Pairs mixed = swap_groups(z, rng);
-        Matrix s = covariance(centred(mixed.him)), r = covariance(centred(mixed.her));
-        test.null_him_over_her[i] = top_eigenvalue(s, r, gamma);
-        null_back[i] = top_eigenvalue(r, s, gamma);
-    });
-    test.p_him_over_her = permutation_p(fit.a_over_b.values[0], test.null_him_over_her);
-    test.p_her_over_him = permutation_p(fit.b_over_a.values[0], null_back);
-    return test;
-}
-
-HeldOut hold_out(const Pairs& pairs, const GedSettings& settings, int64_t n_fold, uint64_t seed) {
-    // Deal the groups to the folds in random order.
-    int64_t n_group = count_groups(pairs.group);
-    ensure(n_fold >= 2 && n_fold <= n_group, "number of folds out of range", "hold_out",
-           "use 2 ... the number of groups");
-    std::vector<int64_t> fold_of(static_cast<size_t>(n_group));
-    std::vector<int64_t> order = Rng(seed).permutation(n_group);
-    for (int64_t i = 0; i < n_group; ++i) fold_of[order[i]] = i % n_fold;
-
-    auto n = static_cast<size_t>(pairs.him.rows);
-    std::vector<double> zeros(n);
-    HeldOut out = {zeros, zeros, zeros, zeros, {zeros, zeros}, {zeros, zeros}, {zeros, zeros}};
-    parallel_for(n_fold, [&](int64_t fold) {
-        std::vector<int64_t> train, test;
-        for (size_t i = 0; i < n; ++i) {
-            (fold_of[pairs.group[i]] == fold ? test : train).push_back(static_cast<int64_t>(i));
-        }
-        run_fold(pairs, settings, train, test, out);
-    });
-    return out;
-}
-
-double held_out_contrast(const HeldOut& held_out, std::span<const int64_t> pairs) {
-    double forward =
-        mean_square(held_out.him_forward, pairs) / mean_square(held_out.her_forward, pairs);
-    double back = mean_square(held_out.her_back, pairs) / mean_square(held_out.him_back, pairs);
-    return std::log10(std::min(forward, back));
-}
-
-Measure contrast_measure(const HeldOut& held_out, const std::vector<int64_t>& group,
-                         int64_t n_bootstrap, uint64_t seed) {
-    Rng rng(seed);
-    std::vector<double> samples;
-    for (int64_t i = 0; i < n_bootstrap; ++i) {
-        samples.push_back(held_out_contrast(held_out, resample(group, rng)));
+std::string rank_text(const Pairs& pairs) {
+    // X^T X and X X^T have the same rank; average_pca takes the smaller of the two.
+    auto rank = [](const Matrix& x) {
+        return average_pca(centred(x), centred(x)).variances.size();
+    };
+    std::vector<int64_t> different;
+    for (size_t i = 0; i < pairs.group.size(); ++i) {
+        if (pairs.group[i] == std::ssize(different)) different.push_back(static_cast<int64_t>(i));
     }
-    return {held_out_contrast(held_out, all_pairs(group.size())), central_95(samples)};
+    return format("Rank of her covariance: %zu with %ld sentences, %zu with the %zu that differ.",
+                  rank(pairs.her), pairs.her.rows, rank(take_rows(pairs.her, different)),
+                  different.size());
 }
 
-Measure contrast_null(const Pairs& pairs, const GedSettings& settings, int64_t n_fold,
-                      int64_t n_null, uint64_t seed) {
-    std::vector<double> samples(static_cast<size_t>(n_null));
-    parallel_for(n_null, [&](int64_t i) {
-        uint64_t own_seed = run_seed(seed, i);
-        HeldOut out = hold_out(swapped(pairs, own_seed), settings, n_fold, own_seed);
-        samples[i] = held_out_contrast(out, all_pairs(pairs.group.size()));
-    });
-    return {mean(samples), central_95(samples)};
+std::string components_text(const Pca& pca, const GedSettings& settings) {
+    auto count = [&](ShareRule rule) {
+        return components_for_share(pca.variances, settings.share, rule);
+    };
+    return format(
+        "%zu components carry variance; %.0f %% of it needs %ld (%ld stay below it); kept %ld.",
+        pca.variances.size(), 100 * settings.share, count(ShareRule::reach),
+        count(ShareRule::stay_below), count(settings.rule));
 }
 
-Measure auc_measure(const HeldOut::Scores& scores, const std::vector<int64_t>& group,
-                    int64_t n_bootstrap, uint64_t seed) {
-    Rng rng(seed);
-    std::vector<double> samples;
-    for (int64_t i = 0; i < n_bootstrap; ++i) {
-        std::vector<int64_t> which = resample(group, rng);
-        samples.push_back(auc(pick(scores.him, which), pick(scores.her, which)));
-    }
-    return {auc(scores.him, scores.her), central_95(samples)};
+Measure refused(const Matrix& s, const Matrix& r) {
+    constexpr double absurd = 1e6;
+    double value = std::abs(top_eigenvalue(generalized_eigen(s, r)));
+    return exact_measure(value <= absurd ? 0 : 1);
 }
 
-namespace {
-
-/// Adds a class's share of the gradient and the Hessian of the logistic loss; target is 1 or 0.
-void add_class(const Matrix& x, double target, std::span<const double> w,
-               std::vector<double>& gradient, Matrix& hessian) {
-    std::vector<double> scores = along(x, w);
-    Matrix weighted = x;
-    for (int64_t i = 0; i < x.rows; ++i) {
-        double p = 1 / (1 + std::exp(-scores[i]));
-        for (int64_t k = 0; k < x.cols; ++k) {
-            gradient[k] += (p - target) * x.at(i, k);
-            weighted.at(i, k) *= p * (1 - p);
-        }
-    }
-    Matrix part = product(weighted, x, true);
-    for (size_t k = 0; k < part.data.size(); ++k) hessian.data[k] += part.data[k];
+Finding beside_shrunk(const Measure& measured, const Measure& when_shrunk,
+                      const std::string& forced_by) {
+    if (!forced_by.empty()) return {measured, {}, forced_by};
+    return {measured, {exact_control("R shrunk", measured, when_shrunk.value)}, {}};
 }
 
-}  // namespace
-
-std::vector<double> logistic_weights(const Matrix& a, const Matrix& b, double penalty) {
-    // Minimise sum log(1 + e^(-y w.x)) + penalty / 2 |w|^2 with y = 1 for a, -1 for b.
-    constexpr int n_step = 25;
-    std::vector<double> w(static_cast<size_t>(a.cols));
-    for (int step = 0; step < n_step; ++step) {
-        Matrix hessian(a.cols, a.cols);
-        std::vector<double> gradient(w.size());
-        for (int64_t k = 0; k < a.cols; ++k) {
-            gradient[k] = penalty * w[k];
-            hessian.at(k, k) = penalty;
-        }
-        add_class(a, 1, w, gradient, hessian);
-        add_class(b, 0, w, gradient, hessian);
-
-        // Take the Newton step H^-1 g through the eigenvectors of H.
-        Eigen eigen = symmetric_eigen(hessian);
-        std::vector<double> slopes = along(eigen.vectors, gradient);
-        for (int64_t i = 0; i < hessian.rows; ++i) {
-            std::span<const double> v = eigen.vectors.row(i);
-            for (size_t k = 0; k < w.size(); ++k) w[k] -= slopes[i] / eigen.values[i] * v[k];
-        }
-    }
-    return w;
+std::string singular_by(int64_t n_sample, int64_t n_dim) {
+    if (n_sample - 1 >= n_dim) return "";
+    return format("%ld sentences give rank %ld at most, in %ld dimensions", n_sample, n_sample - 1,
+                  n_dim);
 }
 
-namespace {
-
-/// How many components keep the wanted share of the variance.
-double count_components(const Matrix& him, const Matrix& her, const GedSettings& ged) {
-    Pca pca = average_pca(centred(him), centred(her));
-    return static_cast<double>(components_for_share(pca.variances, ged.share, ged.rule));
-}
-
-Matrix gaussian(int64_t rows, int64_t cols, Rng& rng) {
-    Matrix m(rows, cols);
-    for (double& value : m.data) value = rng.normal();
+Measure kept_share(const Pca& pca, const GedSettings& settings) {
+    int64_t kept = components_for_share(pca.variances, settings.share, settings.rule);
+    Measure m =
+        exact_measure(static_cast<double>(kept) / static_cast<double>(pca.variances.size()));
+    m.detail = format("%ld of %zu", kept, pca.variances.size());
     return m;
 }
 
-/// 5d: the place of the pronoun when the tokens after the first are ordered by |score|; 1 is first.
-int64_t rank_of_pronoun(const Matrix& tokens, int64_t pronoun, std::span<const double> filter) {
-    std::vector<double> scores = along(tokens, filter);
-    int64_t rank = 1;
-    for (size_t i = 1; i < scores.size(); ++i) {
-        rank += std::abs(scores[i]) > std::abs(scores[pronoun]);
-    }
-    return rank;
+Control noise_share(const Matrix& x, const GedSettings& settings, const Draws& draws) {
+    return null_control("white noise", of_noise(x, draws, [&](const Matrix& a, const Matrix& b) {
+                            return kept_share(average_pca(centred(a), centred(b)), settings).value;
+                        }));
 }
 
-/// For every sentence, 1 if the pronoun comes first: along `him` for him, along `her` for her.
-std::vector<double> comes_first(const std::vector<Matrix>& tokens,
-                                const std::vector<Sentence>& sentences, std::span<const double> him,
-                                std::span<const double> her) {
-    std::vector<double> first;
-    for (size_t i = 0; i < tokens.size(); ++i) {
-        bool is_him = sentences[i].is_him;
-        first.push_back(rank_of_pronoun(tokens[i], sentences[i].pronoun, is_him ? him : her) == 1);
-    }
-    return first;
+Measure missing_rank(const Matrix& covariance) {
+    int64_t rank = numerical_rank(symmetric_eigen(covariance).values);
+    Measure m = exact_measure(static_cast<double>(covariance.rows - rank));
+    m.detail = format("rank %ld of %ld", rank, covariance.rows);
+    return m;
 }
 
-}  // namespace
+// --- 5c: in sample ------------------------------------------------------------------------------
 
-void measure_components(const Pairs& pairs, const GedSettings& ged, uint64_t seed, Findings& f) {
-    std::vector<double> without_one, noise;
-    for (int64_t left_out = 0; left_out < pairs.him.rows; ++left_out) {
-        std::vector<int64_t> rest;
-        for (int64_t i = 0; i < pairs.him.rows; ++i) {
-            if (i != left_out) rest.push_back(i);
-        }
-        without_one.push_back(
-            count_components(take_rows(pairs.him, rest), take_rows(pairs.her, rest), ged));
-    }
-    Rng rng(seed);
-    for (int i = 0; i < 20; ++i) {
-        Matrix a = gaussian(pairs.him.rows, pairs.him.cols, rng);
-        noise.push_back(count_components(a, gaussian(a.rows, a.cols, rng), ged));
-    }
-    f.n_component = {count_components(pairs.him, pairs.her, ged), central_95(without_one)};
-    f.n_component_control = {mean(noise), central_95(noise)};
+Table spectrum_table(const Eigen& for_him, const Eigen& for_her, const Matrix& s, const Matrix& r) {
+    Table table = {.header = {"filter", "eigenvalue 1", "2", "3", "variance of S", "of R"}};
+    auto add = [&](const char* name, const Eigen& eigen, const Matrix& high, const Matrix& low) {
+        std::vector<std::string> cells = {name};
+        for (size_t i = 0; i < 3; ++i) cells.push_back(value_text(value_or_nan(eigen.values, i)));
+        std::span<const double> w = eigen.vectors.row(0);
+        cells.push_back(value_text(variance_along(w, high)));
+        cells.push_back(value_text(variance_along(w, low)));
+        add_row(table, cells);
+    };
+    add("him > her", for_him, s, r);
+    add("her > him", for_her, r, s);
+    return table;
 }
 
-void measure_tokens(const std::vector<Matrix>& tokens, const std::vector<Sentence>& sentences,
-                    const GedFit& fit, const Draws& draws, uint64_t seed, Findings& f) {
-    // Resample the sentences for the interval.
-    Rng rng(seed);
-    std::vector<double> first =
-        comes_first(tokens, sentences, fit.a_over_b.vectors.row(0), fit.b_over_a.vectors.row(0));
-    std::vector<double> shares, random_shares;
-    auto n = static_cast<int64_t>(first.size());
-    for (int64_t b = 0; b < draws.n_bootstrap; ++b) {
+Table shrinkage_table(const Matrix& s, const Matrix& r) {
+    Table table = {.header = {"gamma", "largest eigenvalue", "times gamma"}};
+    for (double gamma : {0.001, 0.003, 0.01, 0.03, 0.1}) {
+        double lambda = top_eigenvalue(generalized_eigen(s, shrunk(r, gamma)));
+        add_row(table,
+                {format("%.3f", gamma), format("%.4f", lambda), format("%.4f", lambda * gamma)});
+    }
+    return table;
+}
+
+SwapTest swap_test(const Pairs& pairs, const Matrix& components, double gamma, const Draws& draws) {
+    // Centre per class and go to the fixed components.
+    Pairs z = {product(centred(pairs.him), components, false, true),
+               product(centred(pairs.her), components, false, true), pairs.group};
+
+    SwapTest test;
+    for (auto* values : {&test.for_him, &test.for_her, &test.angles}) {
+        values->resize(static_cast<size_t>(draws.n_swap));
+    }
+    parallel_for(draws.n_swap, [&](int64_t i) {
+        Pairs mixed = swap_groups(z, draw_swaps(count_groups(z.group), run_seed(draws.seed, i)));
+        Matrix s = covariance(centred(mixed.him)), r = covariance(centred(mixed.her));
+        GeneralizedEigen forward = generalized_eigen(s, shrunk(r, gamma)),
+                         back = generalized_eigen(r, shrunk(s, gamma));
+        test.for_him[i] = top_eigenvalue(forward);
+        test.for_her[i] = top_eigenvalue(back);
+        test.angles[i] = mean_cosine(forward.eigen.vectors);
+        if (i > 0) return;
+        test.one_for_him = forward.eigen;
+        test.one_for_her = back.eigen;
+    });
+    return test;
+}
+
+Control labels_swapped(const std::vector<double>& values) {
+    return null_control("labels swapped", values);
+}
+
+std::string p_text(double observed, const std::vector<double>& of_swaps) {
+    return format("p = %.4f", permutation_p(observed, of_swaps));
+}
+
+std::string swaps_text(const SwapTest& swaps, const Eigen& for_him, const Eigen& for_her) {
+    Interval null = central_95(swaps.for_him);
+    return format("%zu paired swaps: largest eigenvalue %.4f to %.4f; %s (him > her), ",
+                  swaps.for_him.size(), null.low, null.high,
+                  p_text(for_him.values[0], swaps.for_him).c_str()) +
+           p_text(for_her.values[0], swaps.for_her) + " (her > him).";
+}
+
+// --- 5c: on pairs left out ----------------------------------------------------------------------
+
+Squares left_out_squares(const Pairs& pairs, const std::vector<FoldFit>& folds) {
+    std::vector<double> zeros(static_cast<size_t>(pairs.him.rows));
+    Squares out = {zeros, zeros, zeros, zeros};
+    for (const FoldFit& fold : folds) {
+        const GedFit& fit = fold.fit;
+        Matrix him = in_components(fit, take_rows(pairs.him, fold.test), fit.mean_a),
+               her = in_components(fit, take_rows(pairs.her, fold.test), fit.mean_b);
+        auto place = [&](std::vector<double>& to, const Matrix& x, std::span<const double> w) {
+            std::vector<double> scores = along(x, w);
+            for (size_t i = 0; i < scores.size(); ++i) to[fold.test[i]] = scores[i] * scores[i];
+        };
+        place(out.him_forward, him, him_over_her(fit));
+        place(out.her_forward, her, him_over_her(fit));
+        place(out.him_back, him, her_over_him(fit));
+        place(out.her_back, her, her_over_him(fit));
+    }
+    return out;
+}
+
+double contrast(const Squares& squares, std::span<const int64_t> pairs) {
+    auto sum = [&](const std::vector<double>& x) {
         double total = 0;
-        for (int64_t i = 0; i < n; ++i) total += first[rng.below(n)];
-        shares.push_back(total / static_cast<double>(n));
-    }
-
-    // Set beside it directions drawn at random in the space of the components.
-    for (int64_t r = 0; r < draws.n_random; ++r) {
-        Matrix w = gaussian(2, fit.components.rows, rng);
-        random_shares.push_back(mean(comes_first(tokens, sentences, w.row(0), w.row(1))));
-    }
-    f.first_rank = {mean(first), central_95(shares)};
-    f.first_rank_control = {mean(random_shares), central_95(random_shares)};
+        for (int64_t i : pairs) total += x[i];
+        return total;
+    };
+    double forward = sum(squares.him_forward) / sum(squares.her_forward);
+    double back = sum(squares.her_back) / sum(squares.him_back);
+    return std::log10(std::min(forward, back));
 }
 
-void measure_angles(const GedFit& fit, Findings& f) {
-    std::vector<double> ged, pca;
-    int64_t n = std::min<int64_t>(10, fit.components.rows);
+Measure contrast_measure(const Squares& squares, const std::vector<int64_t>& group,
+                         const Draws& draws) {
+    return over_groups(
+        group, [&](std::span<const int64_t> pairs) { return contrast(squares, pairs); },
+        draws.n_bootstrap, draws.seed);
+}
+
+Control swapped_contrast(const Pairs& pairs, const GedSettings& settings, const Draws& draws) {
+    std::vector<double> values(static_cast<size_t>(draws.n_null));
+    std::vector<int64_t> all(pairs.group.size());
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+    Progress progress("fitted", draws.n_null, "swapped samples");
+    parallel_for(draws.n_null, [&](int64_t i) {
+        uint64_t seed = run_seed(draws.seed, i);
+        Pairs mixed = swapped(pairs, seed);
+        std::vector<FoldFit> folds = fit_folds(mixed, settings, draws.n_fold, seed);
+        values[i] = contrast(left_out_squares(mixed, folds), all);
+        progress.step();
+    });
+    return labels_swapped(values);
+}
+
+Control untrained_contrast(const Squares& trained, const Pairs& untrained,
+                           const GedSettings& settings, const Draws& draws) {
+    const std::vector<int64_t>& group = untrained.group;
+    Squares other =
+        left_out_squares(untrained, fit_folds(untrained, settings, draws.n_fold, draws.seed));
+    auto difference = [&](std::span<const int64_t> pairs) {
+        return contrast(trained, pairs) - contrast(other, pairs);
+    };
+    return {"an untrained model", Control::Kind::sample, contrast_measure(other, group, draws),
+            over_groups(group, difference, draws.n_bootstrap, draws.seed).interval};
+}
+
+std::string untrained_text(const Pairs& untrained, const GedSettings& settings) {
+    GedFit fit = fit_ged(untrained.him, untrained.her, settings);
+    return format("An untrained model, in sample: %ld components, largest eigenvalue %.4f.",
+                  fit.components.rows, fit.a_over_b.values[0]);
+}
+
+// --- 5f -----------------------------------------------------------------------------------------
+
+double mean_cosine(const Matrix& filters) {
+    std::vector<double> cosines;
+    int64_t n = std::min<int64_t>(10, filters.rows);
     for (int64_t i = 0; i < n; ++i) {
         for (int64_t j = 0; j < i; ++j) {
-            const Matrix& filters = fit.a_over_b.vectors;
-            ged.push_back(std::abs(cosine(filters.row(i), filters.row(j))));
-            pca.push_back(std::abs(cosine(fit.components.row(i), fit.components.row(j))));
+            cosines.push_back(std::abs(cosine(filters.row(i), filters.row(j))));
         }
     }
-    f.cosine_ged = {mean(ged), central_95(ged)};
-    f.cosine_pca = {mean(pca), central_95(pca)};
+    return cosines.empty() ? nan : mean(cosines);
 }
 
-namespace {
-
-/// 5a is arithmetic wherever there are fewer independent sentences than dimensions.
-std::string singular_by(const Findings& f) {
-    if (f.n_pair - 1 >= f.n_dim) return "";
-    return format("%ld sentences give rank %ld at most, in %ld dimensions", f.n_pair, f.n_pair - 1,
-                  f.n_dim);
+Measure filter_cosine(const Matrix& filters) {
+    if (filters.rows < 2) return not_measurable("there is one filter only");
+    return exact_measure(mean_cosine(filters));
 }
 
-}  // namespace
-
-std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
-    using Side = Criterion::Side;
-    return {
-        {.id = "5a",
-         .text = "without PCA and shrinkage GED fails: R is singular",
-         .document = "error",
-         .measure = "whether LAPACK refuses the unshrunk problem, 1 or 0",
-         .measured = exact_measure(f.unshrunk_fails ? 1 : 0),
-         .control = exact_measure(0),
-         .criterion = {Side::at_least, 1},
-         .forced_by = singular_by(f)},
-        {.id = "5b",
-         .text = "99 % of the variance needs few components",
-         .document = "63",
-         .measure = "components for 99 % of the variance; control: white noise of the same size",
-         .measured = f.n_component,
-         .control = f.n_component_control,
-         .criterion = {Side::at_most, criteria.few_components * static_cast<double>(f.n_carrying)}},
-        {.id = "5c",
-         .text = "the top filter varies for him and not for her, and the reverse",
-         .document = "eigenspectrum",
-         .measure = "log10 of the variance ratio on pairs left out; control: the stronger of "
-                    "swapped labels and untrained model",
-         .measured = f.contrast,
-         .control = f.contrast_control,
-         .criterion = {Side::at_least, criteria.contrast}},
-        {.id = "5d",
-         .text = "over a sentence only the pronoun stands out",
-         .document = "per-token plot",
-         .measure = "share of new sentences in which the pronoun stands out most; control: random "
-                    "directions",
-         .measured = f.first_rank,
-         .control = f.first_rank_control,
-         .criterion = {Side::at_least, criteria.first_rank}},
-        {.id = "5e",
-         .text = "GED separates better than logistic regression",
-         .document = "-",
-         .measure = "area under the ROC curve on pairs left out; control: logistic regression",
-         .measured = f.auc_ged,
-         .control = f.auc_logistic,
-         .criterion = {Side::at_least, f.auc_logistic.value}},
-        {.id = "5f",
-         .text = "the vectors are not orthogonal, unlike those of PCA",
-         .document = "-",
-         .measure = "mean |cos| of the first ten filters; control: of the principal components",
-         .measured = f.cosine_ged,
-         .control = f.cosine_pca,
-         .criterion = {Side::at_least, criteria.orthogonal}},
-    };
+Control pca_cosine(const Matrix& components) {
+    return reference("PCA's components", filter_cosine(components));
 }
 
-}  // namespace vimach
+Control noise_cosine(const Matrix& x, const GedSettings& settings, const Draws& draws) {
+    return null_control("white noise", of_noise(x, draws, [&](const Matrix& a, const Matrix& b) {
+                            return mean_cosine(fit_ged(a, b, settings).a_over_b.vectors);
+                        }));
+}
+
+std::string cosines_text(const Eigen& for_him, const Eigen& for_her) {
+    std::span<const double> w = for_him.vectors.row(0);
+    std::string text = format("him > her with her > him %.4f; with PC 1, 2, 3:",
+                              cosine(w, for_her.vectors.row(0)));
+    double length = std::sqrt(std::inner_product(w.begin(), w.end(), w.begin(), 0.0));
+    for (size_t axis = 0; axis < 3 && axis < w.size(); ++axis) {
+        text += format(" %.4f", w[axis] / length);
+    }
+    return text;
+}
+
+}  // namespace vimach::ch05

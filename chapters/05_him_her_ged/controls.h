@@ -1,116 +1,114 @@
-// Chapter 5's controls: what the same arithmetic finds where there is nothing to find, and what
-// holds on sentences that the filter has not seen. Pairs are row i of both samples; pairs of one
-// group (twins, whose sentences share their beginning) stay together.
+// Measures and controls of claims 5a to 5c and 5f: what the same arithmetic finds where there is
+// nothing to find, and what holds on pairs that the filter has not seen.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "lens/ged.h"
-#include "show/old_claims.h"
+#include "folds.h"
+#include "sentences.h"
+#include "show/measure.h"
+#include "show/table.h"
 
-namespace vimach {
+namespace vimach::ch05 {
 
-/// Two paired samples [n, d], and the group of each pair: 0 ... n_group - 1.
-struct Pairs {
-    Matrix him, her;
-    std::vector<int64_t> group;
-};
+// --- 5a, 5b: what makes R singular --------------------------------------------------------------
 
-/// A sentence as token ids, with its one pronoun.
-struct Sentence {
-    std::vector<int> ids;
-    int64_t pronoun;  // position of the pronoun's token
-    bool is_him;
-};
+/// How many pairs there are, how many begin like another, and into how many folds they go where
+/// there are too few groups for all.
+std::string pairs_text(const Pairs& pairs, const Words& words, const Draws& draws);
 
-/// Paired swap test of the largest eigenvalue, both directions. Activations are centred per class
-/// first (otherwise the difference of the means would enter both covariances), the components are
-/// those of the fit, and every group is swapped or not as a whole.
+/// The rank of her covariance, with all sentences and with those that differ up to the pronoun.
+std::string rank_text(const Pairs& pairs);
+
+/// How many components carry variance, and how many the share takes by either reading.
+std::string components_text(const Pca& pca, const GedSettings& settings);
+
+/// 1 where LAPACK refuses S w = lambda R w, or answers with an eigenvalue that only a pivot of
+/// rounding noise can give; else 0.
+Measure refused(const Matrix& s, const Matrix& r);
+
+/// An exact number beside the same where R is shrunk; or, where `forced_by` says why, forced.
+Finding beside_shrunk(const Measure& measured, const Measure& when_shrunk,
+                      const std::string& forced_by);
+
+/// Why n samples cannot span n_dim dimensions; empty where they can.
+std::string singular_by(int64_t n_sample, int64_t n_dim);
+
+/// 5b few: the components kept, as a share of those that carry variance.
+Measure kept_share(const Pca& pca, const GedSettings& settings);
+
+/// The same for two samples of white noise of the size of `x`.
+Control noise_share(const Matrix& x, const GedSettings& settings, const Draws& draws);
+
+/// 5b rank: how many dimensions a covariance leaves empty.
+Measure missing_rank(const Matrix& covariance);
+
+// --- 5c: in sample ------------------------------------------------------------------------------
+
+/// "eigenvalues 1, 2, 3" of both directions, and the variance of S and of R along the first.
+Table spectrum_table(const Eigen& for_him, const Eigen& for_her, const Matrix& s, const Matrix& r);
+
+/// The largest eigenvalue for weights of the shrinkage: where the product stays the same, the
+/// shrinkage has set it.
+Table shrinkage_table(const Matrix& s, const Matrix& r);
+inline const char* const shrinkage_note =
+    "Where the last column stays the same, the shrinkage has set it.";
+
+/// Paired swaps: him and her swapped in every group with probability 1/2, centred per class first
+/// (or the difference of the means would enter both covariances), the components kept.
 struct SwapTest {
-    double p_him_over_her = 1, p_her_over_him = 1;
-    std::vector<double> null_him_over_her;  ///< largest eigenvalue of every swapped sample
+    std::vector<double> for_him, for_her;  ///< largest eigenvalue of every swapped sample
+    std::vector<double> angles;            ///< mean_cosine of its him > her filters
+    Eigen one_for_him, one_for_her;        ///< the spectra of the first one
 };
-SwapTest swap_test(const Pairs& pairs, const GedFit& fit, double gamma, int64_t n_swap,
-                   uint64_t seed);
+SwapTest swap_test(const Pairs& pairs, const Matrix& components, double gamma, const Draws& draws);
 
-/// What the filters do on pairs left out of PCA, shrinkage and GED; row i belongs to pair i.
-struct HeldOut {
-    std::vector<double> him_forward, her_forward;  ///< along him > her, centred per class
-    std::vector<double> him_back, her_back;        ///< along her > him, centred per class
-    /// Scores that should be higher for him, by three ways to separate: GED's him > her filter
-    /// with its sign taken from the training pairs, difference of means, logistic regression.
-    struct Scores {
-        std::vector<double> him, her;
-    } ged, means, logistic;
+Control labels_swapped(const std::vector<double>& values);
+
+/// "p = 0.0050": of the observed value among those of the swaps.
+std::string p_text(double observed, const std::vector<double>& of_swaps);
+
+/// The eigenvalues of the swaps, and p of both directions.
+std::string swaps_text(const SwapTest& swaps, const Eigen& for_him, const Eigen& for_her);
+
+// --- 5c: on pairs left out ----------------------------------------------------------------------
+
+/// Squared projections of the pairs left out, centred on the training means of their class.
+struct Squares {
+    std::vector<double> him_forward, her_forward, him_back, her_back;
 };
-HeldOut hold_out(const Pairs& pairs, const GedSettings& settings, int64_t n_fold, uint64_t seed);
+Squares left_out_squares(const Pairs& pairs, const std::vector<FoldFit>& folds);
 
-/// log10 of the held-out variance of him over that of her along him > her, and the reverse along
+/// log10 of the variance of him over that of her along him > her, and of her over him along
 /// her > him; the smaller of the two, because the claim needs both.
-double held_out_contrast(const HeldOut& held_out, std::span<const int64_t> pairs);
+double contrast(const Squares& squares, std::span<const int64_t> pairs);
+Measure contrast_measure(const Squares& squares, const std::vector<int64_t>& group,
+                         const Draws& draws);
 
-/// The same with a bootstrap interval over groups.
-Measure contrast_measure(const HeldOut& held_out, const std::vector<int64_t>& group,
-                         int64_t n_bootstrap, uint64_t seed);
+/// The contrast of samples whose groups were swapped, each through all folds.
+Control swapped_contrast(const Pairs& pairs, const GedSettings& settings, const Draws& draws);
 
-/// The contrast of samples whose groups were swapped at random after centring: its central 95 %.
-Measure contrast_null(const Pairs& pairs, const GedSettings& settings, int64_t n_fold,
-                      int64_t n_null, uint64_t seed);
+/// The contrast of an untrained model on the same pairs, through the same folds.
+Control untrained_contrast(const Squares& trained, const Pairs& untrained,
+                           const GedSettings& settings, const Draws& draws);
 
-/// Area under the ROC curve with a bootstrap interval over groups.
-Measure auc_measure(const HeldOut::Scores& scores, const std::vector<int64_t>& group,
-                    int64_t n_bootstrap, uint64_t seed);
+/// What GED finds in it, in sample.
+std::string untrained_text(const Pairs& untrained, const GedSettings& settings);
 
-/// L2 logistic regression by Newton's method: weights [k] that score a higher than b.
-std::vector<double> logistic_weights(const Matrix& a, const Matrix& b, double penalty);
+// --- 5f -----------------------------------------------------------------------------------------
 
-/// Copies of both samples, centred per class, in which every group is swapped with probability 1/2.
-Pairs swapped(const Pairs& pairs, uint64_t seed);
+/// Mean |cos| between every two of the first ten rows.
+double mean_cosine(const Matrix& filters);
 
-/// The numbers on which the verdicts rest.
-struct Findings {
-    int64_t n_pair = 0, n_dim = 0, rank = 0;
-    bool unshrunk_fails = false;
-    int64_t n_carrying = 0;  ///< components that carry any variance
-    Measure n_component = {}, n_component_control = {};
-    Measure contrast = {}, contrast_control = {};
-    Measure first_rank = {}, first_rank_control = {};
-    Measure auc_ged = {}, auc_logistic = {};
-    Measure cosine_ged = {}, cosine_pca = {};
-};
+/// 5f: that of filters, and that of PCA's components beside it.
+Measure filter_cosine(const Matrix& filters);
+Control pca_cosine(const Matrix& components);
 
-/// How many random draws the controls make.
-struct Draws {
-    int64_t n_swap = 1000;       ///< paired swaps of the in-sample test
-    int64_t n_null = 200;        ///< swapped samples taken through the whole cross-validation
-    int64_t n_bootstrap = 1000;  ///< resampled lists of sentences
-    int64_t n_random = 500;      ///< random directions
-    int64_t n_fold = 11;         ///< five pairs left out at a time
-};
+/// The same for the filters of two samples of white noise of the size of `x`.
+Control noise_cosine(const Matrix& x, const GedSettings& settings, const Draws& draws);
 
-/// 5b: the count of components, its range over leaving out one pair, and that of white noise.
-void measure_components(const Pairs& pairs, const GedSettings& settings, uint64_t seed,
-                        Findings& findings);
+/// Cosines of the first filter with that of the other direction, and with components 1, 2, 3.
+std::string cosines_text(const Eigen& for_him, const Eigen& for_her);
 
-/// 5d: the share of new sentences in which the pronoun stands out most, among the tokens after the
-/// first, along him > her or her > him; and the same for random directions. tokens[i] holds the
-/// tokens of sentence i in the space of the components, [n_token, k].
-void measure_tokens(const std::vector<Matrix>& tokens, const std::vector<Sentence>& sentences,
-                    const GedFit& fit, const Draws& draws, uint64_t seed, Findings& findings);
-
-/// 5f: |cos| between every two of the first ten filters, and the same for PCA's components.
-void measure_angles(const GedFit& fit, Findings& findings);
-
-/// Thresholds of the verdicts, chosen before any run.
-struct Criteria {
-    double few_components = 0.75;  ///< of those that carry variance, which the sentences limit
-    double contrast = 1;           ///< log10: ten times the variance, both ways
-    double first_rank = 0.9;       ///< share of sentences in which the pronoun stands out most
-    double orthogonal = 0.01;      ///< |cos| above which two filters are not orthogonal
-};
-
-/// Claims 5a to 5f.
-std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
-
-}  // namespace vimach
+}  // namespace vimach::ch05

@@ -52,8 +52,25 @@ bool holds(const ClaimText& text, double value) {
     return text.at_least ? value >= text.threshold : value <= text.threshold;
 }
 
+bool is_nan(const Interval& interval) {
+    return std::isnan(interval.low) || std::isnan(interval.high);
+}
+
+/// The range that decides whether the measure leaves a control behind.
+const Interval& deciding(const Control& control) {
+    bool is_null = control.kind == Control::Kind::null;
+    return is_null ? control.measure.interval : control.difference;
+}
+
+/// Whether the claim holds for a control as well.
+bool holds_too(const Claim& claim, const Control& control) {
+    if (is_beyond(claim, control) || is_nan(deciding(control))) return false;
+    return control.kind == Control::Kind::null || holds(claim.text, control.measure.value);
+}
+
 /// Why a control that the measure does not leave behind is not left behind.
 std::string not_beyond(const Claim& claim, const Control& control) {
+    if (is_nan(deciding(control))) return "there is no number of " + control.name;
     if (control.kind == Control::Kind::null) {
         return "it is not beyond the central 95 % of " + control.name + ", " +
                interval_text(control.measure.interval);
@@ -120,8 +137,8 @@ Ruling rule(const Claim& claim) {
     const Measure& m = claim.measured;
     if (!claim.not_tested.empty()) return {Verdict::not_tested, claim.not_tested};
     if (!claim.forced_by.empty()) return {Verdict::forced, claim.forced_by};
-    if (std::isnan(m.value) || std::isnan(m.interval.low) || std::isnan(m.interval.high)) {
-        return {Verdict::undecided, "not measurable: " + m.detail};
+    if (std::isnan(m.value) || is_nan(m.interval)) {
+        return {Verdict::undecided, "not measurable" + (m.detail.empty() ? "" : ": " + m.detail)};
     }
 
     // Does it hold here?
@@ -136,20 +153,27 @@ Ruling rule(const Claim& claim) {
                                              format("%g", text.threshold)};
     }
 
-    // And where its cause is absent?
-    for (const Control& control : claim.controls) {
-        if (is_beyond(claim, control)) continue;
-        bool as_well = control.kind == Control::Kind::null || holds(text, control.measure.value);
+    // And where its cause is absent? A control for which it holds decides, whichever stands first.
+    auto too = [&](const Control& control) { return holds_too(claim, control); };
+    auto behind = [&](const Control& control) { return is_beyond(claim, control); };
+    auto control = std::ranges::find_if(claim.controls, too);
+    bool as_well = control != claim.controls.end();
+    if (!as_well) control = std::ranges::find_if_not(claim.controls, behind);
+    if (control != claim.controls.end()) {
         return {as_well ? Verdict::control_holds : Verdict::undecided,
-                number + " is " + text.needed() + ", but " + not_beyond(claim, control)};
+                number + " is " + text.needed() + ", but " + not_beyond(claim, *control)};
     }
-    return {Verdict::reproduced, number + " is " + text.needed() + ", and beyond the control"};
+    bool compared = std::ranges::any_of(
+        claim.controls, [](const Control& c) { return c.kind != Control::Kind::reference; });
+    return {Verdict::reproduced,
+            number + " is " + text.needed() +
+                (compared ? ", and beyond the control" : ", without a control")};
 }
 
 std::string value_text(double value) {
     if (std::isnan(value)) return "-";
-    bool small = std::abs(value) < 1e-4 && std::abs(value) > 1e-12;  // below is rounding
-    return format(small ? "%.2g" : "%.4f", value == 0 ? 0.0 : value);
+    if (std::abs(value) < 1e-12) return "0.0000";  // it is rounding
+    return format(std::abs(value) < 1e-4 ? "%.2g" : "%.4f", value);
 }
 
 std::string interval_text(const Interval& interval) {
@@ -158,7 +182,9 @@ std::string interval_text(const Interval& interval) {
 
 std::string measure_text(const Measure& m) {
     std::string value = value_text(m.value);
-    if (!std::isfinite(m.interval.low)) return value + " (" + m.detail + ")";
+    if (!std::isfinite(m.interval.low)) {
+        return m.detail.empty() ? value : value + " (" + m.detail + ")";
+    }
     bool exact = value == value_text(m.interval.low) && value == value_text(m.interval.high);
     return exact ? value : value + " " + interval_text(m.interval);
 }

@@ -53,9 +53,9 @@ struct Ruling {
 };
 
 /// Holds, and beyond every control: reproduced. Holds, and a control is not left behind:
-/// control_holds, where that control reaches the threshold itself or is a null distribution, else
-/// undecided. Does not hold: not_reproduced. The interval has the threshold inside, or there is
-/// no number: undecided.
+/// control_holds, where one such control reaches the threshold itself or is a null distribution,
+/// else undecided. Does not hold: not_reproduced. The interval has the threshold inside, or there
+/// is no number: undecided.
 Ruling rule(const Claim& claim);
 
 /// Whether a control is left behind on the claim's side: a sample where the interval of the
@@ -72,8 +72,8 @@ std::string interval_text(const Interval& interval);
 /// "0.4672 [0.3360, 0.5928]", or the value alone where these digits do not differ.
 std::string measure_text(const Measure& measure);
 
-/// All that a run says, one row a claim: id, claim, document, measured, interval, controls, side,
-/// threshold, verdict, why, model.
+/// All that a run says, one row a claim: id, claim, document, measure, measured, low, high,
+/// controls, needed, verdict, why, model.
 Table claims_table(const std::vector<Claim>& claims, const std::string& model);
 
 }  // namespace vimach

@@ -81,7 +81,8 @@ svg .blank { fill: url(#hatch); stroke: var(--rule); }
 h3 { font-size: 1.0625rem; font-weight: 600; margin: 0 0 .4rem; }
 h4 { font: 600 .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
   margin: .6rem 0 .2rem; }
-.dashboard nav ul { display: flex; flex-wrap: wrap; gap: .1rem .8rem; list-style: none; padding: 0;
+.dashboard main > nav:last-child { margin-top: 3rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: .1rem .8rem; list-style: none; padding: 0;
   font: .875rem/1.6 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
 .dashboard a { color: var(--s0); }
 .dashboard .tokens a { color: inherit; text-decoration-color: var(--s0); }
@@ -109,7 +110,9 @@ h4 { font: 600 .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
 .claim .v0 { background: var(--ink); color: var(--page); }
 .claimed { fill: var(--ink); opacity: .05; }
 .answer { border-left: 3px solid var(--s0); padding-left: .9rem; font-size: 1.1875rem; }
+.lecture::before { content: "The lecture: "; font-weight: 600; }
 .banner { border: 1px solid var(--s1); border-radius: 3px; padding: .5rem .9rem; }
+main > nav:last-child { margin-top: 3rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; list-style: none; padding: 0;
   margin: 0 0 2rem; font: .875rem/1.9 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
 a { color: var(--s0); }
@@ -139,7 +142,8 @@ th, td { padding: .35rem 1.1rem .35rem 0; text-align: left; vertical-align: top;
 th:last-child, td:last-child { padding-right: 0; }
 th { border-top: 1px solid var(--soft); border-bottom: 1px solid var(--soft); font-weight: 600;
   vertical-align: bottom; }
-tr + tr td { border-top: 1px solid var(--rule); }
+tr + tr td, tr + tr th { border-top: 1px solid var(--rule); }
+tbody th { border: 0; vertical-align: top; min-width: 5rem; }
 .n, .brief { min-width: 0; white-space: nowrap; }
 .n { text-align: right; }
 details { margin-top: .35rem; color: var(--soft); }
@@ -206,8 +210,10 @@ std::string figure_html(const Figure& figure, int number) {
     std::string out = "<figure id=\"figure-" + name + "\">\n" + figure.html + "<figcaption>\n" +
                       caption_html("Figure " + name, figure.title, figure.caption);
     if (!figure.note.empty()) out += "<p>" + escape_text(figure.note) + "</p>\n";
-    return out + data_html(figure.data, "figure " + name + " (" + file + ")") +
-           "</figcaption>\n</figure>\n";
+    if (!figure.data.header.empty()) {
+        out += data_html(figure.data, "figure " + name + " (" + file + ")");
+    }
+    return out + "</figcaption>\n</figure>\n";
 }
 
 std::string figure_html(const std::string& title, const Table& table, const std::string& note,

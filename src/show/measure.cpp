@@ -45,6 +45,30 @@ double outcome_correlation(const Outcomes& x, const Outcomes& y) {
     return margins > 0 ? product / std::sqrt(margins) : 0;
 }
 
+/// The central part of a distribution from draws, so that one more draw lies beyond either end with
+/// probability `tail` (Hyndman & Fan 1996, definition 6) or, where the draws are too few for that,
+/// 1 / (n + 1). NaN where a draw is.
+Interval central(const std::vector<double>& draws, double tail) {
+    auto nan = std::ranges::find_if(draws, [](double draw) { return std::isnan(draw); });
+    if (nan != draws.end()) return {*nan, *nan};
+    auto n = static_cast<double>(draws.size());
+    double share = n > 1 ? std::max((tail * (n + 1) - 1) / (n - 1), 0.0) : 0;  // of definition 7
+    return {quantile(draws, share), quantile(draws, 1 - share)};
+}
+
+/// What the statistic comes to on lists of units drawn with replacement.
+std::vector<double> resampled(int64_t n_unit, const Statistic& statistic, int64_t n_draw,
+                              uint64_t seed) {
+    Rng rng(seed);
+    std::vector<int64_t> units(static_cast<size_t>(n_unit));
+    std::vector<double> drawn;
+    for (int64_t i = 0; i < n_draw; ++i) {
+        for (int64_t& unit : units) unit = rng.below(n_unit);
+        drawn.push_back(statistic(units));
+    }
+    return drawn;
+}
+
 std::vector<double> flipped_means(std::span<const double> differences, int64_t n_draw,
                                   uint64_t seed) {
     Rng rng(seed);
@@ -99,13 +123,13 @@ Measure bootstrap_measure(int64_t n_unit, const Statistic& statistic, int64_t n_
     std::vector<int64_t> units(static_cast<size_t>(n_unit));
     std::iota(units.begin(), units.end(), 0);
     double value = statistic(units);
-    Rng rng(seed);
-    std::vector<double> drawn;
-    for (int64_t i = 0; i < n_draw; ++i) {
-        for (int64_t& unit : units) unit = rng.below(n_unit);
-        drawn.push_back(statistic(units));
-    }
-    return {value, central_95(drawn)};
+    if (n_unit == 1) return {value, {-infinite, infinite}, "1 unit"};
+
+    // Widen the tails as far as Student's distribution and the n / (n - 1) of a variance reach.
+    auto n = static_cast<double>(n_unit);
+    double reach = student_factor(n - 1) * std::sqrt(n / (n - 1));
+    double tail = std::erfc(reach / std::numbers::sqrt2) / 2;
+    return {value, central(resampled(n_unit, statistic, n_draw, seed), tail)};
 }
 
 double student_factor(double freedom) {
@@ -136,7 +160,7 @@ double student_factor(double freedom) {
 // --- controls -----------------------------------------------------------------------------------
 
 Control null_control(const std::string& name, const std::vector<double>& values) {
-    return {name, Control::Kind::null, {mean(values), central_95(values)}};
+    return {name, Control::Kind::null, {mean(values), central(values, 0.025)}};
 }
 
 Control sign_flip_control(const std::string& name, std::span<const double> differences,
@@ -183,7 +207,8 @@ Measure mean_measure(const std::vector<double>& sample, int64_t n_bootstrap, uin
         for (int64_t i : units) total += sample[i];
         return total / static_cast<double>(units.size());
     };
-    return bootstrap_measure(std::ssize(sample), of_units, n_bootstrap, seed);
+    auto drawn = resampled(std::ssize(sample), of_units, n_bootstrap, seed);
+    return {mean(sample), central_95(drawn)};
 }
 
 Measure sign_flip_null(const std::vector<double>& differences, int64_t n_draw, uint64_t seed) {

@@ -41,13 +41,14 @@ Measure share_measure(const Outcomes& outcomes);
 Measure mean_measure(std::span<const double> sample);
 
 /// A statistic of independent units 0 ... n_unit - 1, each as often as a list says, and the central
-/// 95 % of what it comes to on lists drawn with replacement (Efron & Tibshirani 1993, ch. 13).
+/// part of what it comes to on lists drawn with replacement (Efron & Tibshirani 1993, ch. 13): 95 %
+/// and as much more as few units take (the expanded percentile interval of Hesterberg 2015).
 using Statistic = std::function<double(std::span<const int64_t> units)>;
 Measure bootstrap_measure(int64_t n_unit, const Statistic& statistic, int64_t n_draw,
                           uint64_t seed);
 
 /// The factor of Student's distribution for a 95 % interval, for a degree of freedom of 1 or more
-/// (Hill 1970, algorithm 396): 12.7062 at 1, 2.0930 at 19.
+/// (Hill 1970, algorithm 396): 12.7062 at 1, 2.0930 at 19. To 1e-4, between 1 and 2.2 to 1e-2.
 double student_factor(double freedom);
 
 // --- controls -----------------------------------------------------------------------------------
@@ -61,7 +62,8 @@ struct Control {
     Interval difference = {};  ///< of a sample: 95 % interval of the measured value minus this one
 };
 
-/// A null distribution, from values drawn under it.
+/// A null distribution, from values drawn under it. One more value lies beyond either end of its
+/// central 95 % with 2.5 %, which takes 39 values; beyond those of 20 it lies with 4.8 %.
 Control null_control(const std::string& name, const std::vector<double>& values);
 
 /// What the mean of paired differences comes to under random signs: what it would do where nothing

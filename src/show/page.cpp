@@ -33,25 +33,31 @@ std::string visible_format(const char* pattern, va_list arguments) {
     return visible_text(text, false);
 }
 
-/// The words of a text; what stands between brackets, an interval, is one word.
+/// Where the interval that begins at this bracket ends, behind its own bracket; `at` if none does.
+size_t end_of_interval(const std::string& text, size_t at) {
+    size_t end = text.find_first_not_of("0123456789.,+-einf ", at + 1);
+    return end != text.npos && text[end] == ']' ? end + 1 : at;
+}
+
+/// The words of a text; an interval is one word.
 std::vector<std::string> words_of(const std::string& text) {
     std::vector<std::string> words(1);
-    int depth = 0;
-    for (char c : text) {
-        depth += (c == '[') - (c == ']');
-        if (c == ' ' && depth <= 0)
+    size_t closed = 0;  // no blank before this place parts words
+    for (size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == '[') closed = end_of_interval(text, at);
+        if (text[at] == ' ' && at >= closed)
             words.emplace_back();
         else
-            words.back() += c;
+            words.back() += text[at];
     }
     return words;
 }
 
-/// Prints a text in lines of at most 80 columns; those after the first are indented.
+/// Prints a text, made visible, in lines of at most 80 columns; those after the first are indented.
 void print_wrapped(const std::string& first, const std::string& text, size_t indent) {
-    std::string line = first;
+    std::string line = visible_text(first, false);
     bool begun = false;
-    for (const std::string& word : words_of(text)) {
+    for (const std::string& word : words_of(visible_text(text, false))) {
         auto width = static_cast<size_t>(text_columns(line) + text_columns(word)) + (begun ? 1 : 0);
         if (begun && width > terminal_columns) {
             std::printf("%s\n", line.c_str());
@@ -150,19 +156,27 @@ Page::Page(const ChapterInfo& info, const Options& options)
     if (std::filesystem::exists(path)) texts_ = read_claims(path);
     run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
                             : (quick_ ? "quick" : "full");
-    about("%s", run_.c_str());
+}
+
+void Page::print_run() {
+    if (run_printed_) return;
+    run_printed_ = true;
+    std::printf("%s\n", run_.c_str());
+    about_ += escape_text(run_);
 }
 
 void Page::about(const char* pattern, ...) {
+    print_run();
     va_list arguments;
     va_start(arguments, pattern);
     std::string text = visible_format(pattern, arguments);
     va_end(arguments);
     print_wrapped("", text, 2);
-    about_ += (about_.empty() ? "" : "<br>\n") + escape_text(text);
+    about_ += "<br>\n" + escape_text(text);
 }
 
 void Page::step(const std::string& text) {
+    print_run();
     std::string title = format("%d. ", ++n_step_);
     std::printf("\n");
     print_wrapped(title, text, title.size());
@@ -178,13 +192,26 @@ void Page::say(const char* pattern, ...) {
     body_ += paragraph(text);
 }
 
-void Page::table(const std::string& title, const Table& table, const std::string& note) {
-    Table shown = visible(table);
+void Page::print_table(const std::string& title, const Table& table) {
     std::printf("\n");
     print_wrapped("", title, 0);
-    for (const Table& part : split_table(shown, terminal_columns)) print(part);
+    for (const Table& part : split_table(table, terminal_columns)) print(part);
+}
+
+void Page::table(const std::string& title, const Table& table, const std::string& note) {
+    Table shown = visible(table);
+    print_table(title, shown);
     if (!note.empty()) print_wrapped("", note, 0);
     body_ += figure_html(title, shown, note, ++n_table_);
+    numbers_.push_back({table_file(n_table_), table});
+}
+
+void Page::long_table(const std::string& title, const Table& table) {
+    Table shown = visible(table);
+    print_table(title, shown);
+    ++n_table_;
+    body_ += "<p class=\"panel\">" + escape_text(title) + "</p>\n" +
+             data_html(shown, format("table %d (", n_table_) + table_file(n_table_) + ")");
     numbers_.push_back({table_file(n_table_), table});
 }
 
@@ -194,7 +221,7 @@ void Page::figure(const Figure& figure) {
 }
 
 void Page::answer(const std::string& sentence, const Figure& figure) {
-    answer_ = sentence;
+    answer_ = visible_text(sentence, false);
     std::printf("\n");
     print_wrapped("Answer: ", sentence, 2);
     opening_figure_ = figure_html(figure, 1);
@@ -244,18 +271,17 @@ Verdict Page::verdict_on(const std::string& id) const {
 // --- the end ------------------------------------------------------------------------------------
 
 std::string Page::opening() const {
-    std::string navigation = in_place_ ? navigation_html(info_) : "";
+    std::string navigation = in_place_ ? navigation_html(info_, "Chapters") : "";
     std::string out = navigation + "<h1>" + escape_text(info_.purpose) + "</h1>\n";
-    if (*info_.lecture != '\0') out += paragraph(std::string("The lecture: ") + info_.lecture);
+    if (*info_.lecture != '\0') out += paragraph(info_.lecture, "lecture");
     if (!answer_.empty()) {
         out += "<p class=\"answer\"><b>This run:</b> " + escape_text(answer_) + "</p>\n";
     }
     out += "<p class=\"subtitle\">" + about_ + "<br>\n<a href=\"" +
            escape_text(link_to_document(info_, folder_)) + "\">The chapter's document</a></p>\n";
     if (quick_) {
-        out +=
-            "<p class=\"banner\">A quick run: smaller counts, wider intervals. Verdicts may change "
-            "in the full one.</p>\n";
+        out += "<p class=\"banner\">A quick run: smaller counts.";
+        out += claims_.empty() ? "</p>\n" : " Verdicts may change in the full one.</p>\n";
     }
     return out + opening_figure_;
 }
@@ -270,15 +296,15 @@ std::string Page::verdicts_html() const {
             continue;
         }
         rows += "<tr><th scope=\"row\"><a href=\"#" + escape_text(anchor(claim.text.id)) + "\">" +
-                id + "</a></th><td>" + text + "</td><td class=\"interval\">" +
-                escape_text(measure_text(claim.measured)) + "</td><td class=\"brief\">" +
-                claim.text.needed() + "</td><td>" + verdict_name(ruling.verdict) + "</td></tr>\n";
+                id + "</a></th><td>" + verdict_name(ruling.verdict) + "</td><td>" + text +
+                "</td><td class=\"interval\">" + escape_text(measure_text(claim.measured)) +
+                "</td><td class=\"brief\">" + claim.text.needed() + "</td></tr>\n";
     }
     if (rows.empty() && folded.empty()) return "";
     std::string out =
         "<h2 id=\"verdicts\">What became of the claims</h2>\n<div class=\"scroll wide\" "
         "role=\"region\" tabindex=\"0\" aria-label=\"Verdicts\">\n<table>\n<thead><tr>";
-    for (const char* name : {"claim", "the document says", "measured", "needed", "verdict"}) {
+    for (const char* name : {"claim", "verdict", "the document says", "measured", "needed"}) {
         out += std::string("<th scope=\"col\">") + name + "</th>";
     }
     out += "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</div>\n";
@@ -288,17 +314,21 @@ std::string Page::verdicts_html() const {
 }
 
 void Page::only(const Table& table) {
-    only_ = true;
+    discard();
     print(visible(table));
 }
 
 void Page::finish() {
-    if (only_) return;
+    if (discarded_) return;
     for (const ClaimText& text : texts_) {
         bool stated =
             std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
         if (!stated) fail("the run never stated the claim " + text.id, info_.name, "state it");
     }
+    // List the claims in the order of claims.tsv, whatever step stated them.
+    std::ranges::stable_sort(claims_, {}, [&](const Claim& claim) {
+        return std::ranges::find(texts_, claim.text.id, &ClaimText::id) - texts_.begin();
+    });
     Table verdicts = {.header = {"claim", "measured", "verdict"}};
     for (const Claim& claim : claims_) {
         bool number = claim.not_tested.empty();
@@ -314,23 +344,31 @@ void Page::finish() {
 }
 
 void Page::write_files() const {
-    // Remove the numbers of a longer page that an earlier run has left.
-    for (int extra = std::max(n_figure_, n_table_) + 1; extra < 100; ++extra) {
-        std::error_code ignored;
-        std::filesystem::remove(folder_ + "/" + figure_file(extra), ignored);
-        std::filesystem::remove(folder_ + "/" + table_file(extra), ignored);
+    // Remove the numbers of figures and tables that only an earlier run had.
+    for (int number = 1; number < 100; ++number) {
+        for (const std::string& file : {figure_file(number), table_file(number)}) {
+            std::error_code ignored;
+            bool is_new = std::ranges::find(numbers_, file, &Numbers::file) != numbers_.end();
+            if (!is_new) std::filesystem::remove(folder_ + "/" + file, ignored);
+        }
     }
-    for (const Numbers& numbers : numbers_) write_csv(folder_ + "/" + numbers.file, numbers.table);
-    if (!claims_.empty()) write_tsv(folder_ + "/claims.tsv", claims_table(claims_, model_));
-    std::string navigation = in_place_ ? navigation_html(info_) : "";
+    for (const Numbers& numbers : numbers_) {
+        if (numbers.table.header.empty()) continue;  // a drawing without numbers
+        write_csv(folder_ + "/" + numbers.file, numbers.table);
+    }
+    if (!claims_.empty()) {
+        write_tsv(folder_ + "/claims.tsv", visible(claims_table(claims_, model_)));
+    }
+    std::string navigation = in_place_ ? navigation_html(info_, "Chapters, again") : "";
     write_text(folder_ + "/report.html",
                html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation));
     if (!in_place_) return;
-    write_summary(folder_, {.title = info_.purpose,
-                            .question = info_.lecture,
-                            .answer = answer_,
-                            .run = run_ + (model_.empty() ? "" : ", " + model_),
-                            .verdicts = count_verdicts(claims_)});
+    write_summary(folder_,
+                  {.title = info_.purpose,
+                   .lecture = info_.lecture,
+                   .answer = answer_,
+                   .run = run_ + (model_.empty() ? "" : ", " + visible_text(model_, false)),
+                   .verdicts = count_verdicts(claims_)});
 }
 
 int run_chapter(int argc, char** argv, const ChapterInfo& info,

@@ -33,6 +33,9 @@ public:
 
     void table(const std::string& title, const Table& table, const std::string& note = {});
 
+    /// A table that is folded away on the page, because it is long.
+    void long_table(const std::string& title, const Table& table);
+
     /// A figure, on the page only.
     void figure(const Figure& figure);
 
@@ -60,13 +63,18 @@ public:
     /// The verdict on a claim that the run has already stated.
     Verdict verdict_on(const std::string& id) const;
 
-    /// Prints a table and nothing else: this run states no claims and writes no page.
+    /// For a run that only prints something else: it states no claims and writes no page.
+    void discard() { discarded_ = true; }
+
+    /// Prints a table and nothing else.
     void only(const Table& table);
 
     /// Prints the verdicts and writes all files. Throws where a claim was never stated.
     void finish();
 
 private:
+    void print_run();
+    void print_table(const std::string& title, const Table& table);
     void add_claim(const Claim& claim);
     ClaimText text_of(const std::string& id) const;
     std::string opening() const;
@@ -80,7 +88,7 @@ private:
     };
 
     ChapterInfo info_;
-    bool quick_, only_ = false;
+    bool quick_, discarded_ = false, run_printed_ = false;
     bool in_place_;  ///< whether the output goes to out/NN, among the other chapters'
     std::string folder_, run_, model_, about_, body_, answer_, opening_figure_;
     std::vector<ClaimText> texts_;

@@ -17,12 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "00_gpt2", "01_sparse_autoencoder", ... in order.
+/// "00_gpt2", "01_sparse_autoencoder", ... in order; other folders are none of ours.
 std::vector<std::string> chapter_names() {
+    auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
     std::vector<std::string> names;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(find_in_project("chapters"), error)) {
-        if (entry.is_directory()) names.push_back(entry.path().filename().string());
+        std::string name = entry.path().filename().string();
+        bool numbered = name.size() > 3 && is_digit(name[0]) && is_digit(name[1]) && name[2] == '_';
+        if (numbered && entry.is_directory()) names.push_back(name);
     }
     std::ranges::sort(names);
     return names;
@@ -44,7 +47,7 @@ RunSummary read_summary(const std::string& path) {
     RunSummary summary;
     if (!fs::is_regular_file(path)) return summary;
     std::string text = read_text(path);
-    std::string* fields[] = {&summary.title, &summary.question, &summary.answer, &summary.run,
+    std::string* fields[] = {&summary.title, &summary.lecture, &summary.answer, &summary.run,
                              &summary.verdicts};
     size_t at = 0;
     for (std::string* field : fields) {
@@ -68,7 +71,7 @@ std::string entry_html(const std::string& name, const std::string& folder) {
         if (text.empty()) return;
         out += std::string("<p class=\"") + kind + "\">" + escape_text(text) + "</p>\n";
     };
-    add("question", summary.question);
+    add("lecture", summary.lecture);
     add("answer", summary.answer);
     add("verdicts", summary.verdicts);
     add("subtitle", summary.run);
@@ -89,10 +92,10 @@ std::string count_verdicts(const std::vector<Claim>& claims) {
     return out;
 }
 
-std::string navigation_html(const ChapterInfo& info) {
+std::string navigation_html(const ChapterInfo& info, const std::string& label) {
     std::vector<std::string> names = chapter_names();
     auto own = std::ranges::find(names, info.name);
-    std::string out = "<nav aria-label=\"Chapters\"><ul>\n";
+    std::string out = "<nav aria-label=\"" + escape_text(label) + "\"><ul>\n";
     if (own != names.end() && own != names.begin()) {
         const std::string& before = *(own - 1);
         out += "<li>" + link("../" + number_of(before) + "/report.html", "← " + title_of(before)) +
@@ -117,7 +120,7 @@ std::string link_to_document(const ChapterInfo& info, const std::string& folder)
 void write_summary(const std::string& folder, const RunSummary& summary) {
     std::string text;
     for (const std::string& field :
-         {summary.title, summary.question, summary.answer, summary.run, summary.verdicts}) {
+         {summary.title, summary.lecture, summary.answer, summary.run, summary.verdicts}) {
         text += field + "\n";
     }
     write_text(folder + "/summary.txt", text);

@@ -12,15 +12,16 @@ namespace vimach {
 
 /// What the index says of a run; kept in the chapter's folder as summary.txt.
 struct RunSummary {
-    std::string title, question, answer, run;
+    std::string title, lecture, answer, run;
     std::string verdicts;  ///< "3 reproduced, 2 undecided"
 };
 
 /// "3 reproduced, 1 not reproduced": how often each verdict occurs.
 std::string count_verdicts(const std::vector<Claim>& claims);
 
-/// A line of links: to the chapter before, to the index, to the next one.
-std::string navigation_html(const ChapterInfo& info);
+/// A line of links: to the chapter before, to the index, to the next one. `label` names it for
+/// those who do not see it; each on a page has its own.
+std::string navigation_html(const ChapterInfo& info, const std::string& label);
 
 /// The path of the chapter's page in docs as seen from a folder.
 std::string link_to_document(const ChapterInfo& info, const std::string& folder);
