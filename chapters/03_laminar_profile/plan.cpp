@@ -112,7 +112,8 @@ void report_memory(const RunShape& shape) {
 }
 
 Table plan_table(const RunShape& here, RunShape whole, const SaeOf& sae_of) {
-    Table table = {.header = {"run", "memory at most", "one arm and seed", "all arms and seeds"}};
+    Table table = {
+        .header = {"run", "memory at most", "time at most: an arm, a seed", "all arms and seeds"}};
     add_plan(table, "this run", here, measure_epoch(here));
     for (const Gpt2Config& model : {gpt2_small, gpt2_large}) {
         whole.model = model;
