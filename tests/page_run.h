@@ -129,7 +129,8 @@ inline void check_order(const std::string& text, const std::vector<std::string>&
     size_t at = 0;
     for (const std::string& part : parts) {
         size_t found = text.find(part, at);
-        CHECK_MESSAGE(found != text.npos, "no '" << part << "' where it should be in: " << text);
+        CHECK_MESSAGE(found != text.npos,
+                      "no '" << part << "' behind what begins: " << text.substr(at, 500));
         if (found != text.npos) at = found + part.size();
     }
 }

@@ -83,12 +83,13 @@ TEST_CASE("page: a claim on both mouths, with the numbers that decide it") {
                  "  verdict       not tested: it is about GPT-2 large\n",
                  "\nWhat became of the claims\n", "  7a        0.8000 [0.7000, 0.9000]  rep",
                  "  7b other  -                        not tested\n"});
+    CHECK(count(out, "this run") == 1);
     std::string page = project.read("out/07/report.html");
     check_order(page, {"<section class=\"claim\" id=\"claim-7a\">", "Claim 7a: it is &lt;so&gt;",
                        "The document: 63 %. Measured: how much. Compared with: without it.",
                        "without it: 0.2000", ">reproduced</b>", "Why at least 0.5: half.",
-                       "What became of the claims", "href=\"#claim-7a\"", "0.8000 [0.7000, 0.9000]",
-                       "<td>reproduced</td>"});
+                       "What became of the claims", "href=\"#claim-7a\"", "<td>reproduced</td>",
+                       "0.8000 [0.7000, 0.9000]", "at least 0.5"});
 }
 
 TEST_CASE("page: what was not tested is folded away") {
@@ -102,10 +103,11 @@ TEST_CASE("page: what was not tested is folded away") {
     CHECK(count(page, "it is otherwise") == 1);
     CHECK(count(page, "claim-7b") == 0);
 
-    run_page({}, [](Page& page) {
+    std::string out = run_page({}, [](Page& page) {
         page.not_tested("7b other", "large");
         page.forced("7a", {0.8, {0.7, 0.9}}, "k = 3");
     });
+    check_order(out, {"Claim 7b other", "Claim 7a", "What became of", "\n  7a ", "\n  7b other"});
     check_order(project.read("out/07/report.html"), {"<b class=\"v4\">forced</b> k = 3."});
 }
 
@@ -126,6 +128,7 @@ TEST_CASE("page: a claim without a number, or without an end, can be drawn") {
             CHECK_MESSAGE(value.find("inf") == value.npos, value);
         }
     }
+    CHECK(count(page, "<circle") == 2);  // of the one value, in either width
     CHECK(count(page, "Needed: at least 0.5. this run: 0.3000 (1 run). chance: -.") > 0);
 }
 
@@ -185,12 +188,18 @@ TEST_CASE("page: lines end between words and never inside an interval") {
     std::string out = run_page({}, [&](Page& page) {
         page.say("%s", sentence.c_str());
         page.say("%s", stray.c_str());
-        page.say("[a token of many words, none of which is a number, however long it may grow]");
+        page.say(
+            "[a token of many words, none of which is a number, however long it may grow in the "
+            "end]");
+        page.say("%s %s", std::string(40, 'x').c_str(), std::string(39, 'y').c_str());
+        page.say("%s %s", std::string(40, 'x').c_str(), std::string(40, 'z').c_str());
     });
     for (const std::string& interval : intervals) {
         CHECK_MESSAGE(count(out, interval) == 1, interval);
     }
     for (const std::string& line : split_lines(out)) CHECK_MESSAGE(line.size() <= 80, line);
+    CHECK(count(out, "x y") == 1);
+    CHECK(count(out, "\nzzz") == 1);
 }
 
 TEST_CASE("page: no control byte reaches the terminal or the page") {
@@ -218,6 +227,12 @@ TEST_CASE("page: no control byte reaches the terminal or the page") {
         for (const char* part : {"\x1b", "\x9b", "\a"}) CHECK(count(text, part) == 0);
         CHECK(count(text, "\\x1B[2J\\x9B31m\\xC2\\x9B1m\\x07") > 0);
     }
+    run_page({}, [&](Page& page) {
+        page.say("the token '\n' and '\u200b'");
+        state_claims(page);
+    });
+    check_contains(project.read("out/07/report.html"),
+                   "<p>the token &#39;↵&#39; and &#39;\\u200B&#39;");
     for (const char* part : {"about ", "step ", "say ", "title ", "note ", "answer "}) {
         CHECK(count(out, std::string(part) + "\\x1B") == 1);
     }

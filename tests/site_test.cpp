@@ -34,11 +34,30 @@ TEST_CASE("page: terminal and page say the same in the same order") {
     std::string page = project.read("out/07/report.html");
     page.erase(0, page.find("<main>"));
     check_order(
-        page, {"<h1>Why is it so?</h1>", "The lecture: It shows that.",
+        page, {"<h1>Why is it so?</h1>", "<p class=\"lecture\">It shows that.",
                "<b>This run:</b> It is so.", "preset notebook<br>\n300 samples",
                "href=\"../../docs/07_why.md\"", "Figure 1. The answer", "1. Draw.", "<p>3 of 4</p>",
                "Table 1. The numbers", "all of them", "17", "Figure 2. The lines", "2. Compare.",
                "Claim 7a", "Afterwards.", "What became of the claims"});
+}
+
+TEST_CASE("page: a run says which it is, whatever comes first") {
+    Project project;
+    project.write_claims(claim_rows);
+    using Chapters = std::vector<Chapter>;
+    for (const Chapter& first :
+         Chapters{[](Page&) {}, [](Page& page) { page.say("say"); },
+                  [](Page& page) { page.about("about"); }, [](Page& page) { page.step("Step."); },
+                  [](Page& page) { page.table("t", small_table("1")); },
+                  [](Page& page) { page.answer("so", line_figure("f")); }}) {
+        std::string out = run_page({}, [&](Page& page) {
+            first(page);
+            state_claims(page);
+        });
+        CHECK_MESSAGE(out.starts_with("preset document\n"), out);
+        CHECK(count(out, "preset document") == 1);
+        check_contains(project.read("out/07/report.html"), "\"subtitle\">preset document");
+    }
 }
 
 TEST_CASE("page: a quick run says so") {
@@ -80,6 +99,18 @@ TEST_CASE("page: ids hold no blanks, occur once, and links inside the page find 
     CHECK(n_inside == 2);
 }
 
+TEST_CASE("page: a long table is printed, and folded on the page") {
+    Project project;
+    std::string out = run_page({}, [](Page& page) {
+        page.table("short", small_table("1"));
+        page.long_table("long", small_table("\x1b"));
+    });
+    check_order(out, {"\nlong\n", "  a\n  \\x1B\n"});
+    check_order(project.read("out/07/report.html"),
+                {"long</p>", "<details>", "Data of table 2 (table-2.csv)", "\\x1B", "</details>"});
+    CHECK(project.read("out/07/table-2.csv") == "a\n\x1b\n");
+}
+
 TEST_CASE("page: the numbers behind each figure and table, and none of an earlier run") {
     Project project;
     for (const char* old : {"figure-1.csv", "figure-3.csv", "table-2.csv", "table-99.csv",
@@ -101,7 +132,10 @@ TEST_CASE("page: the numbers behind each figure and table, and none of an earlie
     check_contains(project.read("out/07/figure-3.csv"), "2,4.5");
     CHECK(project.read("out/07/table-1.csv") == "a\n\"a, \x1b\"\n");
 
-    run_page({}, [](Page& page) { page.answer("so", line_figure("first")); });
+    run_page({}, [](Page& page) {
+        page.answer("so", line_figure("first"));
+        page.figure({.title = "only drawn"});
+    });
     check_contains(project.read("out/07/figure-1.csv"), "2,4.5");
     for (const char* gone : {"figure-2.csv", "figure-3.csv", "table-1.csv"}) {
         CHECK(!project.has(std::string("out/07/") + gone));

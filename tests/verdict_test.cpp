@@ -126,6 +126,7 @@ TEST_CASE("rule: a null distribution is left behind by the value, not by its int
     CHECK(verdict_of(claim_of(high, {rare})) == Verdict::reproduced);
     CHECK(verdict_of(claim_of(high, {null({0.3, 0.75})})) == Verdict::reproduced);
     CHECK(verdict_of(claim_of(high, {usual})) == Verdict::control_holds);
+    CHECK(verdict_of(claim_of(high, {null({-0.8, 0.85})})) == Verdict::control_holds);
     CHECK(verdict_of(claim_of(exact_measure(0.8), {null({0.3, 0.8})})) == Verdict::control_holds);
     // Beyond the wrong end is not beyond.
     CHECK(verdict_of(claim_of(high, {null({0.85, 0.95})})) == Verdict::control_holds);
@@ -212,6 +213,7 @@ TEST_CASE("claims: numbers as text") {
     CHECK(measure_text(high) == "0.8000 [0.7000, 0.9000]");
     CHECK(measure_text(exact_measure(3)) == "3.0000");
     CHECK(measure_text({1, {1 - 1e-6, 1 + 1e-6}}) == "1.0000");
+    CHECK(measure_text({1, {0.9, 1}}) == "1.0000 [0.9000, 1.0000]");
     CHECK(measure_text({1, {1, 1.1}}) == "1.0000 [1.0000, 1.1000]");
     const double one_run[] = {0.5};
     CHECK(measure_text(mean_measure(one_run)) == "0.5000 (1 run)");

@@ -128,7 +128,7 @@ Run train(const Settings& s, const Arm& arm, const Tensor& x, const Matrix& sour
     SaeConfig config = {.d_in = 2, .n_latent = s.n_latent, .activation = s.activation};
     config.l1 = arm.l1, config.decorrelation = arm.decorrelation;
     Sae sae = random_sae(config, rng);
-    for (Real& w : sae.W_enc.data) w += static_cast<Real>(arm.nudge * rng.normal());
+    for (Real& w : sae.W_enc.data) w += static_cast<Real>(arm.nudge * rng.normal());  // for 1e
     SaeAdam adam = {.settings = {.learning_rate = s.learning_rate}};
     std::vector<SaeLosses> losses;
     for (int64_t epoch = 0;; ++epoch) {
@@ -150,7 +150,7 @@ void chapter(const Options& options, Page& page) {
     page.step("Make two sources that do not correlate, and mix them.");
     Matrix sources = make_sources(s.n_sample), mixed = product(sources, mixing);
     Tensor x = to_tensor(mixed);
-    Trainer trainer = [&](const Arm& arm, uint64_t i) { return train(s, arm, x, sources, i); };
+    Trainer trainer = [&](const Arm& arm, auto start) { return train(s, arm, x, sources, start); };
     if (options.has("--sweep")) return page.only(sweep_table(trainer, 2 * s.n_start, seed));
     page.table("What the SAE is to find, and what it sees", data_table(sources, mixed));
     page.figure(data_figure(sources, mixed));

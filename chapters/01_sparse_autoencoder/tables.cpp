@@ -107,8 +107,9 @@ Table loss_table(const Arm& arm) {
     for (size_t epoch : {0, 1, 3, 10, 30, 100, 300, 600}) {
         if (epoch >= run.losses.size()) break;
         const SaeLosses& losses = run.losses[epoch];
-        add_row(table, {std::to_string(epoch), format("%.4f", losses.mse),
-                        format("%.4f", losses.l1), format("%.4f", losses.decorrelation)});
+        add_row(table,
+                {std::to_string(epoch), format("%.4f", losses.mse), format("%.4f", losses.l1),
+                 arm.decorrelation > 0 ? format("%.4f", losses.decorrelation) : "-"});
     }
     return table;
 }

@@ -1,21 +1,86 @@
-// Chapter 2's controls and verdicts; see controls.h.
+// Chapter 2's controls; see controls.h.
 // Random draws come from generators seeded per call, in a fixed order, so that runs repeat.
 #include "controls.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/ensure.h"
+#include "core/parallel.h"
 #include "core/rng.h"
+#include "math/blas.h"
 #include "math/stats.h"
 
-namespace vimach::palinka {
+namespace vimach::ch02 {
 
 namespace {
 
-constexpr int64_t n_draw = 1000;  // of a bootstrap, and of random tokens
+constexpr int64_t n_draw = 1000;   // of random tokens
+constexpr double lit_above = 0.1;  // of a neuron: a tenth of its unit, far from gelu's floor
+
+/// One number a SAE.
+std::vector<double> each(const Group& group, const std::function<double(const Examined&)>& number) {
+    std::vector<double> out;
+    for (const Examined& e : group) out.push_back(number(e));
+    return out;
+}
+
+/// A mean over SAEs, against the same SAEs untrained.
+Finding against_untrained(const Groups& groups,
+                          const std::function<double(const Examined&)>& number) {
+    std::vector<double> here = each(groups.trained, number), there = each(groups.untrained, number);
+    return {mean_measure(here), {paired_control("untrained", here, there)}};
+}
+
+std::vector<double> minus(std::vector<double> a, const std::vector<double>& b) {
+    ensure(a.size() == b.size(), "the samples differ in length", "minus", "pass pairs");
+    for (size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
+    return a;
+}
+
+/// What random sets come to: of each set, the mean over SAEs of a list that begins with the topic.
+Control random_words(const Group& group, std::vector<double> Examined::*of_sets) {
+    std::vector<double> values;
+    for (size_t set = 1; set < (group[0].*of_sets).size(); ++set) {
+        values.push_back(mean(each(group, [&](const Examined& e) { return (e.*of_sets)[set]; })));
+    }
+    return null_control("random word sets", values);
+}
 
 }  // namespace
+
+Groups examine_all(const Arms& arms, const Study& study, const Tensor& x, RatioRule ratio,
+                   int64_t n_set) {
+    // Ask those that the claims ask about for random words as well, all others for the topic.
+    Groups out;
+    Question question = {x.matrix(), {study.topic.tokens}, study.kinds, ratio};
+    Question topic_only = question;
+    for (auto& set : random_topics(study.tokenizer, study.topic, study.ids, n_set, study.seed)) {
+        question.sets.push_back(set);
+    }
+    for (const Training& t : arms.seeds) {
+        out.trained.push_back(examine(t.sae, question));
+        bool first = out.untrained.empty();
+        out.untrained.push_back(examine(t.start(), first ? question : topic_only));
+        out.trained.back().moved = moved(t, out.trained.back(), out.untrained.back());
+    }
+    auto look = [&](const std::vector<Training>& trainings, Group& group) {
+        for (size_t i = 0; i < trainings.size(); ++i) {
+            group.push_back(examine(trainings[i].sae, topic_only));
+            if (trainings[i].config.top_k != arms.seeds[0].config.top_k) continue;
+            group.back().moved = moved(trainings[i], group.back(), out.untrained[i]);
+        }
+    };
+    look(arms.nudged, out.nudged);
+    look(arms.more_text, out.more_text);
+    look(arms.longer, out.longer);
+    look(arms.longer_more, out.longer_more);
+    look(arms.other_k, out.other_k);
+    return out;
+}
+
+// --- how many tokens latents are active on ------------------------------------------------------
 
 Responses responses(const SaeSummary& summary) {
     Responses out;
@@ -32,279 +97,246 @@ Responses responses(const SaeSummary& summary) {
     return out;
 }
 
-double live_density(const SaeSummary& summary, Middle middle) {
-    std::vector<double> live;
+double active_density(const SaeSummary& summary, Middle middle) {
+    std::vector<double> active;
     for (int64_t n : summary.n_live) {
-        if (n > 0) live.push_back(static_cast<double>(n) / static_cast<double>(summary.n_row));
+        if (n > 0) active.push_back(static_cast<double>(n) / static_cast<double>(summary.n_row));
     }
-    if (live.empty()) return 0;
-    return middle == mean_of ? mean(live) : quantile(live, 0.5);
+    if (active.empty()) return 0;
+    return middle == mean_of ? mean(active) : quantile(active, 0.5);
 }
 
-Measure difference_measure(const std::vector<double>& a, const std::vector<double>& b,
-                           uint64_t seed) {
-    ensure(a.size() == b.size(), "the samples differ in length", "difference_measure",
-           "pass pairs");
-    std::vector<double> out;
-    for (size_t i = 0; i < a.size(); ++i) out.push_back(a[i] - b[i]);
-    return mean_measure(out, n_draw, seed);
+double density_ceiling(const Examined& e) {
+    return static_cast<double>(e.top_k) / static_cast<double>(e.latents.cols);
 }
 
-Measure seed_null(const std::vector<double>& sample) {
-    std::vector<double> out = {0};
-    for (size_t i = 0; i < sample.size(); ++i) {
-        for (size_t j = 0; j < sample.size(); ++j) {
-            if (i != j) out.push_back(sample[i] - sample[j]);
-        }
+Finding small_volume(const Groups& groups) {
+    double ceiling = density_ceiling(groups.trained[0]);
+    Finding finding =
+        against_untrained(groups, [](const Examined& e) { return e.summary.density(); });
+    bool full = finding.measured.value >= 0.95 * ceiling;
+    finding.forced_by =
+        full ? format("top-k keeps k / n_latent = %.4f of them, whatever it has learnt", ceiling)
+             : "";
+    return finding;
+}
+
+Finding latents_survive(const Groups& groups) {
+    return against_untrained(groups, [](const Examined& e) { return e.summary.alive(); });
+}
+
+Finding latents_silent(const Groups& groups) {
+    return against_untrained(groups, [](const Examined& e) { return responses(e.summary).none; });
+}
+
+Finding latents_always(const Groups& groups) {
+    return against_untrained(groups, [](const Examined& e) { return responses(e.summary).all; });
+}
+
+// --- tying --------------------------------------------------------------------------------------
+
+Fits fits(const std::vector<Training>& trainings, const Data& data) {
+    Fits out = {.n_parameter = trainings.at(0).config.n_parameter()};
+    for (const Training& t : trainings) {
+        Sae start = t.start();
+        out.fit.push_back(summarise(t.sae, data.fit.matrix()).fvu);
+        out.held.push_back(summarise(t.sae, data.held.matrix()).fvu);
+        out.untrained_fit.push_back(summarise(start, data.fit.matrix()).fvu);
+        out.untrained_held.push_back(summarise(start, data.held.matrix()).fvu);
     }
-    return {0, central_95(out)};
+    return out;
 }
 
-// --- stability ----------------------------------------------------------------------------------
+Finding half_parameters(const Fits& tied, const Fits& untied) {
+    Measure measured = exact_measure(static_cast<double>(tied.n_parameter) /
+                                     static_cast<double>(untied.n_parameter));
+    bool half = 2 * tied.n_parameter == untied.n_parameter;
+    return {measured,
+            {exact_control("untied", measured, 1)},
+            half ? "one matrix stands where two were" : ""};
+}
 
-double overlap(const Examined& a, const Examined& b, double same) {
-    ensure(a.latents.rows == b.latents.rows, "the latents are of different tokens", "overlap", "");
+Finding held_out_error(const Fits& tied, const Fits& untied) {
+    std::vector<double> trained = minus(untied.held, tied.held);
+    return {
+        mean_measure(trained),
+        {paired_control("untrained", trained, minus(untied.untrained_held, tied.untrained_held))}};
+}
+
+Finding overfitting_gap(const Fits& tied, const Fits& untied) {
+    std::vector<double> trained = minus(minus(untied.held, untied.fit), minus(tied.held, tied.fit)),
+                        untrained = minus(minus(untied.untrained_held, untied.untrained_fit),
+                                          minus(tied.untrained_held, tied.untrained_fit));
+    return {mean_measure(trained), {paired_control("untrained", trained, untrained)}};
+}
+
+// --- the score ----------------------------------------------------------------------------------
+
+Finding high_scores(const Groups& groups) {
+    auto high = [](const Examined& e) { return e.high[0]; };
+    return {mean_measure(each(groups.trained, high)),
+            {random_words(groups.trained, &Examined::high),
+             reference("untrained", mean_measure(each(groups.untrained, high)))}};
+}
+
+Finding fires_on_filler(const Groups& groups) {
+    Finding finding = against_untrained(groups, [](const Examined& e) { return e.filler[0]; });
+    finding.controls.insert(finding.controls.begin(),
+                            random_words(groups.trained, &Examined::filler));
+    return finding;
+}
+
+// --- what comes back ----------------------------------------------------------------------------
+
+double overlap(const Examined& a, const Examined& b) {
+    ensure(a.latents.rows == b.latents.rows, "the latents are of different tokens", "overlap",
+           "encode the same passage");
     double n_found = 0;
     for (int64_t i : a.best_auc) {
         std::vector<double> own = column(a.latents, i);
-        n_found += std::ranges::any_of(
-            b.best_auc, [&](int64_t j) { return correlation(own, column(b.latents, j)) >= same; });
+        n_found += std::ranges::any_of(b.best_auc, [&](int64_t j) {
+            return correlation(own, column(b.latents, j)) >= same_latent;
+        });
     }
     return a.best_auc.empty() ? 0 : n_found / static_cast<double>(a.best_auc.size());
 }
 
-std::vector<double> pair_overlaps(const std::vector<Examined>& list, double same) {
+std::vector<double> pair_overlaps(const Group& group) {
     std::vector<double> out;
-    for (size_t i = 0; i < list.size(); ++i) {
-        for (size_t j = 0; j < i; ++j) out.push_back(overlap(list[i], list[j], same));
+    for (size_t i = 1; i < group.size(); i += 2) out.push_back(overlap(group[i], group[i - 1]));
+    return out;
+}
+
+std::vector<double> paired_overlaps(const Group& a, const Group& b) {
+    std::vector<double> out;
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) out.push_back(overlap(a[i], b[i]));
+    return out;
+}
+
+Moved moved(const Training& training, const Examined& now, const Examined& start) {
+    Matrix rows = to_matrix(training.sae.W_dec), before = to_matrix(training.start().W_dec);
+    std::vector<double> cosines, rs;
+    for (int64_t j = 0; j < rows.rows; ++j) {
+        if (now.summary.n_live[j] == 0) continue;
+        cosines.push_back(cosine(rows.row(j), before.row(j)));
+        if (start.summary.n_live[j] == 0) continue;
+        rs.push_back(correlation(column(now.latents, j), column(start.latents, j)));
+    }
+    if (rs.empty()) return {};
+    return {mean(cosines), mean(rs)};
+}
+
+Finding start_matters(const Groups& groups) {
+    Measure measured = mean_measure(pair_overlaps(groups.trained));
+    std::vector<double> again = paired_overlaps(groups.trained, groups.nudged);
+    double lowest = *std::ranges::min_element(again);
+    Finding finding = {measured, {exact_control("rate 1 % higher, lowest", measured, lowest)}};
+    std::vector<double> longer = pair_overlaps(groups.longer);
+    if (!longer.empty()) {
+        finding.controls.push_back(reference("another start, longer", mean_measure(longer)));
+    }
+    return finding;
+}
+
+Finding text_helps(const std::vector<Training>& trainings, const Group& more,
+                   const Group& without) {
+    std::vector<double> here = pair_overlaps(more), there = pair_overlaps(without);
+    there.resize(here.size());
+    Finding finding = {mean_measure(here), {paired_control("without more text", here, there)}};
+    if (more[0].moved.cosine >= hardly_moved) {
+        finding.forced_by = format(
+            "%ld steps of %g leave active decoder rows at a cosine of %.3f to their random start, "
+            "whatever the text",
+            trainings[0].n_step, trainings[0].rate, more[0].moved.cosine);
+    }
+    return finding;
+}
+
+// --- redundancy ---------------------------------------------------------------------------------
+
+Redundancy redundancy(const Matrix& latents) {
+    // Bring every active latent to mean 0 and length 1; then r is a product of columns.
+    Matrix rows(0, latents.rows);
+    for (int64_t j = 0; j < latents.cols; ++j) {
+        std::vector<double> z = column(latents, j);
+        double middle = mean(z), square = 0;
+        for (double& value : z) value -= middle, square += value * value;
+        if (square == 0) continue;
+        for (double& value : z) value /= std::sqrt(square);
+        rows.data.insert(rows.data.end(), z.begin(), z.end());
+        ++rows.rows;
+    }
+    if (rows.rows < 2) return {};
+    Matrix r = product(rows, rows, false, true);
+
+    Redundancy out;
+    auto n = static_cast<double>(r.rows);
+    for (int64_t i = 0; i < r.rows; ++i) {
+        double total = 0;
+        bool twin = false;
+        for (int64_t j = 0; j < r.cols; ++j) {
+            if (j == i) continue;
+            total += std::abs(r.at(i, j));
+            twin = twin || r.at(i, j) >= same_latent;
+        }
+        out.mean_r += total / (n * (n - 1));
+        out.twins += twin / n;
     }
     return out;
 }
 
-std::vector<double> paired_overlaps(const std::vector<Examined>& a, const std::vector<Examined>& b,
-                                    double same) {
-    std::vector<double> out;
-    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-        out.push_back(overlap(a[i], b[i], same));
-    }
-    return out;
+Twins find_twins(const Groups& groups) {
+    auto of = [](const Group& group) {
+        std::vector<Redundancy> out(group.size());
+        parallel_for(std::ssize(group), [&](int64_t i) { out[i] = redundancy(group[i].latents); });
+        return out;
+    };
+    return {of(groups.trained), of(groups.untrained)};
+}
+
+Finding latents_correlate(const Twins& twins) {
+    std::vector<double> here, there;
+    for (const Redundancy& r : twins.trained) here.push_back(r.mean_r);
+    for (const Redundancy& r : twins.untrained) there.push_back(r.mean_r);
+    return {mean_measure(here), {paired_control("untrained", here, there)}};
 }
 
 // --- neurons ------------------------------------------------------------------------------------
 
-std::vector<double> lit_neurons(const Tensor& mlp_post, double lit) {
+std::vector<double> lit_neurons(const Tensor& mlp_post) {
     std::vector<double> out;
     for (int64_t i = 0; i < mlp_post.rows(); ++i) {
         out.push_back(static_cast<double>(
-            std::ranges::count_if(mlp_post.row(i), [&](Real value) { return value > lit; })));
+            std::ranges::count_if(mlp_post.row(i), [&](Real value) { return value > lit_above; })));
     }
     return out;
 }
 
-Measure lit_by_topic(const std::vector<double>& lit, const std::vector<int64_t>& topic,
-                     uint64_t seed) {
-    std::vector<double> own;
-    for (int64_t i : topic) own.push_back(lit[i]);
-    return mean_measure(own, n_draw, seed);
-}
-
-Measure lit_by_others(const std::vector<double>& lit, const std::vector<int64_t>& topic,
-                      uint64_t seed) {
-    std::vector<int64_t> others;
-    for (size_t i = 0; i < lit.size(); ++i) {
-        auto at = static_cast<int64_t>(i);
-        if (std::ranges::find(topic, at) == topic.end()) others.push_back(at);
+Finding word_lights(const std::vector<double>& lit, const std::vector<int64_t>& topic, double unit,
+                    uint64_t seed) {
+    std::vector<double> own, others;
+    for (int64_t i = 0; i < std::ssize(lit); ++i) {
+        bool inside = std::ranges::find(topic, i) != topic.end();
+        (inside ? own : others).push_back(lit[i] / unit);
     }
     Rng rng(seed);
     std::vector<double> means;
     for (int64_t draw = 0; draw < n_draw; ++draw) {
         double total = 0;
-        for (size_t k = 0; k < topic.size(); ++k) {
-            total += lit[others[rng.below(static_cast<int64_t>(others.size()))]];
-        }
+        for (size_t k = 0; k < topic.size(); ++k) total += others[rng.below(std::ssize(others))];
         means.push_back(total / static_cast<double>(topic.size()));
     }
-    return {mean(means), central_95(means)};
+    return {mean_measure(own), {null_control("other tokens", means)}};
 }
 
-// --- findings -----------------------------------------------------------------------------------
-
-namespace {
-
-/// Density, and the shares of latents that are live, dead and always live, over seeds.
-void measure_responses(const std::vector<SaeSummary>& seeds, uint64_t seed, Measure& density,
-                       Measure& alive, Measure& dead, Measure& always) {
-    std::vector<double> all[4];
-    for (const SaeSummary& summary : seeds) {
-        all[0].push_back(summary.density());
-        all[1].push_back(summary.alive());
-        all[2].push_back(responses(summary).none);
-        all[3].push_back(responses(summary).all);
-    }
-    Measure* out[] = {&density, &alive, &dead, &always};
-    for (size_t i = 0; i < 4; ++i) *out[i] = mean_measure(all[i], n_draw, seed);
+void state_neurons(Page& page, const Study& study, const std::vector<double>& lit) {
+    int64_t d_mlp = study.model.config.d_mlp;
+    const std::vector<int64_t>& words = study.topic.tokens;
+    page.claim("2g share", word_lights(lit, words, static_cast<double>(d_mlp), study.seed));
+    if (d_mlp >= 3072) return page.claim("2g", word_lights(lit, words, 1, study.seed));
+    page.not_tested("2g", format("the claim counts neurons of an MLP of 3072; this one has %ld, "
+                                 "and claim 2g share takes its share",
+                                 d_mlp));
 }
 
-/// The share of their activation that the best latents by ratio have on function words and marks.
-Measure filler_share(const std::vector<Examined>& seeds, uint64_t seed) {
-    std::vector<double> shares;
-    for (const Examined& one : seeds) {
-        std::vector<double> own;
-        for (int64_t j : one.best_ratio) own.push_back(one.tested[j].filler);
-        shares.push_back(own.empty() ? 0 : mean(own));
-    }
-    return mean_measure(shares, n_draw, seed);
-}
-
-/// The mean of overlaps of ten latents each, as a share of all these latents.
-Measure return_measure(const std::vector<double>& overlaps) {
-    double total = 10 * mean(overlaps) * static_cast<double>(overlaps.size());
-    return share_measure(std::llround(total), 10 * static_cast<int64_t>(overlaps.size()));
-}
-
-}  // namespace
-
-Findings find(const std::vector<SaeSummary>& trained, const std::vector<SaeSummary>& untrained,
-              const Examined& own, const Stability& stable, const Criteria& criteria,
-              uint64_t seed) {
-    // 2b and 2c: to how many tokens latents answer.
-    Findings f;
-    measure_responses(trained, seed, f.density, f.alive, f.dead, f.always);
-    measure_responses(untrained, seed, f.density_untrained, f.alive_untrained, f.dead_untrained,
-                      f.always_untrained);
-
-    // 2d: high ratios over seeds, and for random sets.
-    std::vector<double> high, null = share_high(own.scores, own.tested, criteria.high);
-    for (const Examined& one : stable.seeds) {
-        high.push_back(share_high(one.scores, one.tested, criteria.high)[0]);
-    }
-    null.erase(null.begin());
-    f.high = mean_measure(high, n_draw, seed);
-    f.high_null = {mean(null), central_95(null)};
-
-    // 2e: what the best fire on besides.
-    f.on_filler = filler_share(stable.seeds, seed);
-    f.on_filler_untrained = filler_share(stable.blank, seed);
-
-    // 2f: what comes back.
-    f.seeds = return_measure(pair_overlaps(stable.seeds, criteria.same));
-    f.richer = return_measure(pair_overlaps(stable.richer, criteria.same));
-    f.nudged = return_measure(paired_overlaps(stable.seeds, stable.nudged, criteria.same));
-    return f;
-}
-
-// --- verdicts -----------------------------------------------------------------------------------
-
-namespace {
-
-using Side = Criterion::Side;
-
-/// 2a and 2b: what tying and top-k decide by themselves, and what training has to show.
-void judge_size(const Findings& f, const Criteria& criteria, std::vector<OldClaim>& claims) {
-    auto tied = static_cast<double>(f.n_tied), untied = static_cast<double>(f.n_untied);
-    claims.push_back({.id = "2a half",
-                      .text = "tying halves the number of free parameters",
-                      .document = "50 %",
-                      .measure = "parameters tied over untied; control: untied over untied",
-                      .measured = exact_measure(tied / untied),
-                      .control = exact_measure(1),
-                      .criterion = {Side::at_most, 0.5},
-                      .forced_by = 2 * f.n_tied == f.n_untied ? "one matrix where two were" : ""});
-    claims.push_back({.id = "2a fit",
-                      .text = "tying reduces overfitting",
-                      .document = "-",
-                      .measure = "FVU on tokens held out, untied minus tied; control: seeds, both "
-                                 "tied",
-                      .measured = f.overfitting,
-                      .control = f.overfitting_null,
-                      .criterion = {Side::at_least, criteria.overfitting}});
-    bool full = f.density.value >= 0.95 * f.ceiling;
-    claims.push_back(
-        {.id = "2b volume",
-         .text = "a small part of all activations survives",
-         .document = "~6.5 %",
-         .measure = "share of latents and tokens that are live; control: untrained SAEs",
-         .measured = f.density,
-         .control = f.density_untrained,
-         .criterion = {Side::at_most, criteria.small_part},
-         .forced_by = full ? "k / n_latent" : ""});
-    claims.push_back(
-        {.id = "2b latents",
-         .text = "a small part of the latent layer survives training",
-         .document = "~6.5 %",
-         .measure = "share of latents live on one token or more; control: untrained SAEs",
-         .measured = f.alive,
-         .control = f.alive_untrained,
-         .criterion = {Side::at_most, criteria.small_part}});
-}
-
-/// 2c to 2e: to what latents answer.
-void judge_latents(const Findings& f, const Criteria& criteria, std::vector<OldClaim>& claims) {
-    claims.push_back({.id = "2c none",
-                      .text = "more than half of the latents never answer to any token",
-                      .document = "> 50 %",
-                      .measure = "share of latents; control: untrained SAEs",
-                      .measured = f.dead,
-                      .control = f.dead_untrained,
-                      .criterion = {Side::at_least, criteria.dead}});
-    claims.push_back({.id = "2c all",
-                      .text = "very few latents answer to all tokens",
-                      .document = "a rare few",
-                      .measure = "share of latents; control: untrained SAEs",
-                      .measured = f.always,
-                      .control = f.always_untrained,
-                      .criterion = {Side::at_most, criteria.always}});
-    claims.push_back(
-        {.id = "2d",
-         .text = "many latents get a high geography score",
-         .document = "-",
-         .measure = format("share of live latents with a ratio of at least %g; control: "
-                           "random sets of content words",
-                           criteria.high),
-         .measured = f.high,
-         .control = f.high_null,
-         .criterion = {Side::at_least, criteria.many}});
-    claims.push_back({.id = "2e",
-                      .text = "latents with a high score also fire on marks and function words",
-                      .document = "heatmap",
-                      .measure = "share of their activation that lies there, ten best by ratio; "
-                                 "control: ten best of untrained SAEs",
-                      .measured = f.on_filler,
-                      .control = f.on_filler_untrained,
-                      .criterion = {Side::at_least, criteria.on_filler}});
-}
-
-}  // namespace
-
-std::vector<OldClaim> judge(const Findings& f, const Criteria& criteria) {
-    std::vector<OldClaim> claims;
-    judge_size(f, criteria, claims);
-    judge_latents(f, criteria, claims);
-    claims.push_back({.id = "2f seed",
-                      .text = "results depend strongly on what should not matter",
-                      .document = "-",
-                      .measure = "share of the ten best latents that another seed finds as well; "
-                                 "control: the same seed, learning rate 1 % higher",
-                      .measured = f.seeds,
-                      .control = f.nudged,
-                      .criterion = {Side::at_most, criteria.comes_back}});
-    claims.push_back({.id = "2f data",
-                      .text = "results suffer from too little data",
-                      .document = "-",
-                      .measure = "that share among SAEs with ten times more text; control: without",
-                      .measured = f.richer,
-                      .control = f.seeds,
-                      .criterion = {Side::at_least, criteria.comes_back}});
-    claims.push_back({.id = "2g",
-                      .text = "one word lights hundreds of neurons",
-                      .document = "hundreds",
-                      .measure = format("neurons of mlp_post above %g, mean over the geography "
-                                        "words; control: as many other tokens",
-                                        criteria.lit),
-                      .measured = f.lit,
-                      .control = f.lit_others,
-                      .criterion = {Side::at_least, criteria.hundreds}});
-    return claims;
-}
-
-}  // namespace vimach::palinka
+}  // namespace vimach::ch02

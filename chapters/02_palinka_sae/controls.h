@@ -1,97 +1,129 @@
-// Chapter 2's controls and verdicts: what depends on seed and settings, what a smaller number of
-// parameters buys, how many neurons any word lights; and the claims that follow.
+// Chapter 2's controls: the same measures in SAEs that were never trained, for random words, for
+// another start, with more text. Each claim is one function that returns a Finding: the measure
+// beside what it is compared with.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "arms.h"
 #include "scores.h"
-#include "lens/sae.h"
-#include "show/old_claims.h"
+#include "show/measure.h"
 
-namespace vimach::palinka {
+namespace vimach::ch02 {
 
-/// To how many tokens latents answer: shares of all latents.
+/// SAEs of one kind looked at closely, one a start.
+using Group = std::vector<Examined>;
+
+/// All that the claims look at; SAE i of each group begins like SAE i of the others.
+struct Groups {
+    Group trained = {}, untrained = {}, nudged = {}, more_text = {}, longer = {}, longer_more = {},
+          other_k = {};
+};
+Groups examine_all(const Arms& arms, const Study& study, const Tensor& x, RatioRule ratio,
+                   int64_t n_set);
+
+// --- how many tokens latents are active on ------------------------------------------------------
+
+/// On how many tokens latents are active: shares of all latents.
 struct Responses {
     double none = 0, few = 0, some = 0, most = 0,
            all = 0;  ///< 0; to 10 %; to 50 %; more; every one
 };
 Responses responses(const SaeSummary& summary);
 
-/// The share of tokens on which a latent is live, over latents that are live at all.
+/// The share of tokens on which a latent is active, over latents that are active at all.
 enum Middle { mean_of, median_of };
-double live_density(const SaeSummary& summary, Middle middle);
+double active_density(const SaeSummary& summary, Middle middle);
 
-/// The mean of a - b, pair by pair, and what chance makes of it: the differences between members
-/// of one sample, which differ in their seed alone.
-Measure difference_measure(const std::vector<double>& a, const std::vector<double>& b,
-                           uint64_t seed);
-Measure seed_null(const std::vector<double>& sample);
+/// 2b volume: forced where k latents are active on every token, for then density is k / n_latent.
+double density_ceiling(const Examined& examined);
+Finding small_volume(const Groups& groups);
+
+/// 2b latents, 2c none, 2c all: shares of the latents, against the same SAEs untrained.
+Finding latents_survive(const Groups& groups);
+Finding latents_silent(const Groups& groups);
+Finding latents_always(const Groups& groups);
+
+// --- tying --------------------------------------------------------------------------------------
+
+/// FVU on the tokens learnt and on those held out, one number a start; before training as well.
+struct Fits {
+    int64_t n_parameter = 0;
+    std::vector<double> fit = {}, held = {}, untrained_fit = {}, untrained_held = {};
+};
+Fits fits(const std::vector<Training>& trainings, const Data& data);
+
+/// 2a half: forced where one matrix stands for two of the same size.
+Finding half_parameters(const Fits& tied, const Fits& untied);
+
+/// 2a fit: FVU on tokens held out, untied minus tied. 2a gap: what FVU rises to there from that on
+/// the tokens learnt, untied minus tied. Against the same SAEs untrained.
+Finding held_out_error(const Fits& tied, const Fits& untied);
+Finding overfitting_gap(const Fits& tied, const Fits& untied);
+
+// --- the score ----------------------------------------------------------------------------------
+
+/// 2d: share of active latents with a high ratio, against random sets of words.
+Finding high_scores(const Groups& groups);
+
+/// 2e: share of their activation that the best by ratio have on function words and marks.
+Finding fires_on_filler(const Groups& groups);
+
+// --- what comes back ----------------------------------------------------------------------------
 
 /// Share of the best latents of `a` by AUC that have a partner among those of `b`: a correlation of
-/// their activations over the same tokens of at least `same`. Latents of two SAEs have no common
-/// order, so their numbers say nothing.
-double overlap(const Examined& a, const Examined& b, double same);
+/// their activations over the same tokens of at least same_latent. Latents of two SAEs have no
+/// common order, so their numbers say nothing.
+double overlap(const Examined& a, const Examined& b);
 
-/// Overlaps of every two of a list, and of each with its partner in another list.
-std::vector<double> pair_overlaps(const std::vector<Examined>& list, double same);
-std::vector<double> paired_overlaps(const std::vector<Examined>& a, const std::vector<Examined>& b,
-                                    double same);
+/// Overlaps of 0 and 1, of 2 and 3, ...: pairs that share no SAE, so that they are independent.
+std::vector<double> pair_overlaps(const Group& group);
 
-/// SAEs that differ in one thing each.
-struct Stability {
-    std::vector<Examined> seeds = {}, blank = {}, nudged = {}, richer = {}, other_k = {};
+/// Overlaps of each with its partner in another list.
+std::vector<double> paired_overlaps(const Group& a, const Group& b);
+
+Moved moved(const Training& training, const Examined& now, const Examined& start);
+constexpr double hardly_moved = 0.95;  ///< a cosine: rows within 18 degrees of their start
+
+/// 2f seed: overlap per pair of starts, against the lowest that any start has with itself at a rate
+/// 1 % higher.
+Finding start_matters(const Groups& groups);
+
+/// 2f data: overlap per pair of starts with more text, against the same starts without. Forced
+/// where the latents have hardly moved, by the length of the trainings.
+Finding text_helps(const std::vector<Training>& trainings, const Group& more, const Group& without);
+
+// --- redundancy ---------------------------------------------------------------------------------
+
+/// Of active latents, over the tokens: the mean |r| of two, and the share that have a twin, another
+/// one that correlates by same_latent or more.
+struct Redundancy {
+    double mean_r = 0, twins = 0;
 };
+Redundancy redundancy(const Matrix& latents);
 
-/// How many neurons are above `lit` at every token of mlp_post [n_token, d_mlp].
-std::vector<double> lit_neurons(const Tensor& mlp_post, double lit);
-
-/// Their mean over a topic's tokens, with a bootstrap over these; and over as many random others.
-Measure lit_by_topic(const std::vector<double>& lit, const std::vector<int64_t>& topic,
-                     uint64_t seed);
-Measure lit_by_others(const std::vector<double>& lit, const std::vector<int64_t>& topic,
-                      uint64_t seed);
-
-// --- verdicts -----------------------------------------------------------------------------------
-
-/// Thresholds of the verdicts, chosen before any run.
-struct Criteria {
-    double overfitting = 0.05;  ///< 2a: a twentieth of the variance of tokens held out
-    double small_part = 0.1;    ///< 2b: a tenth, the document's 6.5 % rounded up
-    double dead = 0.5;          ///< 2c: the document's own "more than half"
-    double always = 0.01;       ///< 2c: "a rare few": one in a hundred
-    double high = 2;            ///< 2d: twice as much on the topic as elsewhere is a high score
-    double many = 0.1;          ///< 2d: one latent in ten
-    double on_filler = 0.1;     ///< 2e: a tenth of what the best latents do
-    double same = 0.8;          ///< 2f: two latents are one where they share 64 % of their variance
-    double comes_back = 0.5;    ///< 2f: results are stable where half of the best latents return
-    double lit = 0.1;           ///< 2g: a neuron above a tenth of its unit, far from gelu's floor
-    double hundreds = 100;      ///< 2g: the document's own word
+/// Of every SAE, trained and untrained.
+struct Twins {
+    std::vector<Redundancy> trained, untrained;
 };
+Twins find_twins(const Groups& groups);
 
-/// The numbers on which the verdicts rest.
-struct Findings {
-    int64_t n_tied = 0, n_untied = 0;  ///< parameters
-    Measure overfitting = {}, overfitting_null = {};
-    Measure density = {}, density_untrained = {};
-    double ceiling = 1;  ///< of density: k / n_latent
-    Measure alive = {}, alive_untrained = {};
-    Measure dead = {}, dead_untrained = {};
-    Measure always = {}, always_untrained = {};
-    Measure high = {}, high_null = {};
-    Measure on_filler = {}, on_filler_untrained = {};
-    Measure seeds = {}, nudged = {};
-    Measure richer = {};
-    Measure lit = {}, lit_others = {};
-};
+/// 2h: mean |r| against the same SAEs untrained.
+Finding latents_correlate(const Twins& twins);
 
-/// What follows from SAEs of several seeds, from the one looked at closely, and from stability.
-Findings find(const std::vector<SaeSummary>& trained, const std::vector<SaeSummary>& untrained,
-              const Examined& own, const Stability& stable, const Criteria& criteria,
-              uint64_t seed);
+// --- neurons ------------------------------------------------------------------------------------
 
-/// Claims 2a to 2g.
-std::vector<OldClaim> judge(const Findings& findings, const Criteria& criteria);
+/// How many neurons are above 0.1 at every token of mlp_post [n_token, d_mlp].
+std::vector<double> lit_neurons(const Tensor& mlp_post);
 
-}  // namespace vimach::palinka
+/// 2g and 2g share: their mean over a topic's tokens, in units of `unit` neurons, against as many
+/// random other tokens.
+Finding word_lights(const std::vector<double>& lit, const std::vector<int64_t>& topic, double unit,
+                    uint64_t seed);
+
+/// States both; 2g only where the model's MLP is as wide as GPT-2's, of which it speaks.
+void state_neurons(Page& page, const Study& study, const std::vector<double>& lit);
+
+}  // namespace vimach::ch02

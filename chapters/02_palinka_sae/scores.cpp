@@ -14,7 +14,7 @@
 #include "core/rng.h"
 #include "math/stats.h"
 
-namespace vimach::palinka {
+namespace vimach::ch02 {
 
 // --- words --------------------------------------------------------------------------------------
 
@@ -151,37 +151,31 @@ std::vector<double> ranks(const std::vector<double>& x) {
     return out;
 }
 
-/// Mean on the set over mean elsewhere, from sums and from the numbers of terms.
-double ratio_of(double inside, double n_inside, double outside, double n_outside, Ratio kind) {
-    if (kind == Ratio::of_live_means && (inside == 0 || outside == 0)) return 0;
-    if (outside == 0) return inside == 0 ? 0 : std::numeric_limits<double>::infinity();
-    return inside / n_inside / (outside / n_outside);
-}
-
 }  // namespace
 
 Scores score_sets(const Matrix& latents, const std::vector<std::vector<int64_t>>& sets,
-                  Ratio kind) {
+                  RatioRule ratio) {
     auto n_set = static_cast<int64_t>(sets.size());
     auto n_token = static_cast<double>(latents.rows);
     Scores out = {Matrix(n_set, latents.cols), Matrix(n_set, latents.cols)};
     parallel_for(latents.cols, [&](int64_t j) {
         std::vector<double> z = column(latents, j), rank = ranks(z);
         double total = std::accumulate(z.begin(), z.end(), 0.0);
-        auto n_live = static_cast<double>(std::ranges::count_if(z, [](double v) { return v > 0; }));
-        bool live_only = kind == Ratio::of_live_means;
+        auto n_active =
+            static_cast<double>(std::ranges::count_if(z, [](double v) { return v > 0; }));
         for (int64_t set = 0; set < n_set; ++set) {
-            // Add up what the set has of activation, of live tokens and of ranks.
-            double inside = 0, live = 0, rank_sum = 0;
+            // Add up what the set has of activation, of active tokens and of ranks.
+            Part inside = {.n_token = static_cast<double>(sets[set].size())};
+            double rank_sum = 0;
             for (int64_t i : sets[set]) {
-                inside += z[i];
-                live += z[i] > 0 ? 1 : 0;
+                inside.total += z[i];
+                inside.n_active += z[i] > 0 ? 1 : 0;
                 rank_sum += rank[i];
             }
-            auto n = static_cast<double>(sets[set].size());
-            double outside = n_live == live ? 0 : total - inside;
-            out.ratio.at(set, j) = ratio_of(inside, live_only ? live : n, outside,
-                                            live_only ? n_live - live : n_token - n, kind);
+            double n = inside.n_token;
+            Part outside = {n_active == inside.n_active ? 0 : total - inside.total, n_token - n,
+                            n_active - inside.n_active};
+            out.ratio.at(set, j) = ratio(inside, outside);
             out.auc.at(set, j) = (rank_sum - n * (n + 1) / 2) / (n * (n_token - n));
         }
     });
@@ -222,16 +216,16 @@ std::vector<Tested> test_latents(const Matrix& latents, const Scores& scores,
         Tested& t = out[j];
         test_score(scores.ratio, j, best_ratio, t.ratio, t.ratio_p, t.ratio_p_max);
         test_score(scores.auc, j, best_auc, t.auc, t.auc_p, t.auc_p_max);
-        double total = 0, on_filler = 0, n_live = 0, n_covered = 0;
+        double total = 0, on_filler = 0, n_active = 0, n_covered = 0;
         for (int64_t i = 0; i < latents.rows; ++i) {
             total += latents.at(i, j);
             on_filler += kinds[i] == TokenKind::filler ? latents.at(i, j) : 0;
-            n_live += latents.at(i, j) > 0 ? 1 : 0;
+            n_active += latents.at(i, j) > 0 ? 1 : 0;
         }
         for (int64_t i : topic) n_covered += latents.at(i, j) > 0 ? 1 : 0;
         t.coverage = n_covered / static_cast<double>(topic.size());
         t.filler = total > 0 ? on_filler / total : 0;
-        t.density = n_live / static_cast<double>(latents.rows);
+        t.density = n_active / static_cast<double>(latents.rows);
         t.mean = total / static_cast<double>(latents.rows);
     });
     return out;
@@ -251,26 +245,52 @@ std::vector<int64_t> best_by(const std::vector<Tested>& tested, double Tested::*
 
 std::vector<double> share_high(const Scores& scores, const std::vector<Tested>& tested,
                                double high) {
-    double n_live = 0;
-    for (const Tested& t : tested) n_live += t.density > 0 ? 1 : 0;
+    double n_active = 0;
+    for (const Tested& t : tested) n_active += t.density > 0 ? 1 : 0;
     std::vector<double> out;
     for (int64_t set = 0; set < scores.ratio.rows; ++set) {
         double n_high = 0;
         for (double value : scores.ratio.row(set)) n_high += value >= high && std::isfinite(value);
-        out.push_back(n_live > 0 ? n_high / n_live : 0);
+        out.push_back(n_active > 0 ? n_high / n_active : 0);
     }
     return out;
 }
 
-Examined examine(const Sae& sae, ConstMatrixView x, const std::vector<std::vector<int64_t>>& sets,
-                 const std::vector<TokenKind>& kinds, Ratio ratio, int64_t n_best) {
-    Examined out = {.top_k = sae.config.top_k, .summary = summarise(sae, x)};
-    out.latents = to_matrix(encode(sae, x));
-    out.scores = score_sets(out.latents, sets, ratio);
-    out.tested = test_latents(out.latents, out.scores, sets[0], kinds);
-    out.best_auc = best_by(out.tested, &Tested::auc, n_best);
-    out.best_ratio = best_by(out.tested, &Tested::ratio, n_best);
+std::vector<double> filler_of_best(const Scores& scores, const std::vector<Tested>& tested,
+                                   int64_t n) {
+    std::vector<double> out(static_cast<size_t>(scores.ratio.rows));
+    parallel_for(scores.ratio.rows, [&](int64_t set) {
+        // Sort the best to the front: by ratio, the lower number first among equals.
+        std::span<const double> ratio = scores.ratio.row(set);
+        std::vector<int64_t> order;
+        for (int64_t j = 0; j < std::ssize(ratio); ++j) {
+            if (tested[j].density > 0 && std::isfinite(ratio[j])) order.push_back(j);
+        }
+        auto end = order.begin() + std::min(n, std::ssize(order));
+        std::ranges::partial_sort(order, end, [&](int64_t a, int64_t b) {
+            return ratio[a] != ratio[b] ? ratio[a] > ratio[b] : a < b;
+        });
+        double total = 0;
+        for (auto at = order.begin(); at != end; ++at) total += tested[*at].filler;
+        if (end != order.begin()) out[set] = total / static_cast<double>(end - order.begin());
+    });
     return out;
 }
 
-}  // namespace vimach::palinka
+Examined examine(const Sae& sae, const Question& q) {
+    Examined out = {.top_k = sae.config.top_k, .summary = summarise(sae, q.x)};
+    out.latents = to_matrix(encode(sae, q.x));
+    Scores scores = score_sets(out.latents, q.sets, q.ratio);
+    out.tested = test_latents(out.latents, scores, q.sets[0], q.kinds);
+    out.best_auc = best_by(out.tested, &Tested::auc, n_best);
+    out.best_ratio = best_by(out.tested, &Tested::ratio, n_best);
+    out.high = share_high(scores, out.tested, high_ratio);
+    out.filler = filler_of_best(scores, out.tested, n_best);
+    std::vector<double> best = best_of_sets(scores.ratio);
+    for (size_t set = 1; set < best.size(); ++set) {
+        out.best_random = std::max(out.best_random, best[set]);
+    }
+    return out;
+}
+
+}  // namespace vimach::ch02

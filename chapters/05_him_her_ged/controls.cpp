@@ -188,9 +188,7 @@ std::string p_text(double observed, const std::vector<double>& of_swaps) {
 }
 
 std::string swaps_text(const SwapTest& swaps, const Eigen& for_him, const Eigen& for_her) {
-    Interval null = central_95(swaps.for_him);
-    return format("%zu paired swaps: largest eigenvalue %.4f to %.4f; %s (him > her), ",
-                  swaps.for_him.size(), null.low, null.high,
+    return format("%zu paired swaps of the labels: %s (him > her), ", swaps.for_him.size(),
                   p_text(for_him.values[0], swaps.for_him).c_str()) +
            p_text(for_her.values[0], swaps.for_her) + " (her > him).";
 }

@@ -170,7 +170,7 @@ Table patch_table(const Matrix& kl, const PatchPlan& plan) {
     auto add = [&](const std::string& name, int64_t column) {
         std::vector<int64_t> rows = all_rows(kl);
         double value = column_sum(kl, column, rows) / static_cast<double>(kl.rows);
-        add_row(table, {name, format("%.2g", value), value_text(share_of_whole(kl, column, rows))});
+        add_row(table, {name, format("%.1e", value), value_text(share_of_whole(kl, column, rows))});
     };
     add("the whole vector", 0);
     for (size_t i = 0; i < plan.names.size(); ++i) {

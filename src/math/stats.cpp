@@ -113,8 +113,9 @@ Interval central_95(const std::vector<double>& x) {
 }
 
 double permutation_p(double observed, std::span<const double> null_values) {
+    double least = observed - 1e-9 * std::abs(observed);
     auto reached = std::count_if(null_values.begin(), null_values.end(),
-                                 [&](double value) { return value >= observed; });
+                                 [&](double value) { return value >= least; });
     return static_cast<double>(1 + reached) / static_cast<double>(1 + null_values.size());
 }
 

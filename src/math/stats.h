@@ -49,7 +49,7 @@ double quantile(std::vector<double> x, double q);
 Interval central_95(const std::vector<double>& x);
 
 /// p = (1 + number of null values >= observed) / (1 + number of null values): never 0, and valid
-/// at any number of permutations (Phipson & Smyth 2010).
+/// at any number of permutations (Phipson & Smyth 2010). What differs by rounding alone is equal.
 double permutation_p(double observed, std::span<const double> null_values);
 
 /// Mean of every column.

@@ -1,5 +1,5 @@
 // The latents' cards and the tokens' cards; see show/dashboard.h.
-// Tints are relative to each card's own largest value: latents have no common scale.
+// Tints run from each card's own smallest value to its largest: latents have no common scale.
 #include "show/dashboard.h"
 
 #include <algorithm>
@@ -18,26 +18,47 @@ constexpr int64_t n_bin = 20;     // of the histogram
 
 void check_dashboard(const PlotText& text, const Dashboard& d) {
     bool fits = d.by_token.size() == d.tokens.size();
+    fits &= d.marked.empty() || d.marked.size() == d.tokens.size();
     for (const LatentCard& card : d.latents) fits &= card.values.size() == d.tokens.size();
     for (const TokenCard& card : d.by_token) fits &= card.values.size() == card.latents.size();
+    auto has_card = [&](int64_t latent) {
+        return std::ranges::find(d.latents, latent, &LatentCard::latent) != d.latents.end();
+    };
+    for (const TokenCard& card : d.by_token) fits &= std::ranges::all_of(card.latents, has_card);
     if (fits) return;
     fail("a card does not fit the tokens", "figure '" + text.title + "'",
-         "pass one value and one card for every token");
+         "pass one value and one card for every token, and a card for every latent named");
 }
 
 std::string label(const std::string& token) { return escape_text(visible_text(token)); }
 
-/// The text with every token tinted, its value as hover text.
+bool is_marked(const Dashboard& d, int64_t token) { return !d.marked.empty() && d.marked[token]; }
+
+/// A token as HTML, underlined where it is marked.
+std::string token_text(const Dashboard& d, int64_t token) {
+    std::string text = token_html(d.tokens[token]);
+    return is_marked(d, token) ? "<u>" + text + "</u>" : text;
+}
+
+std::string link_to(int64_t latent) {
+    return format("<a href=\"#latent-%ld\">latent %ld</a>", latent, latent);
+}
+
+/// The text with every token tinted that has more than the least, its value as hover text.
 std::string tinted_text(const Dashboard& d, const LatentCard& card) {
-    ColourScale scale = fit_scale({.low = 0}, card.values);
+    ColourScale scale = fit_scale({.label = "activation"}, card.values);
     std::string out = "<div class=\"tokens\">";
     for (size_t i = 0; i < d.tokens.size(); ++i) {
         double value = card.values[i];
-        std::string kind = value > 0 ? colour_class(scale, colour_step(scale, value)) : "";
-        out += "<span" + (kind.empty() ? "" : " class=\"" + kind + "\"") + " title=\"" +
-               number_text(value) + "\">" + token_html(d.tokens[i]) + "</span>";
+        std::string text = token_text(d, static_cast<int64_t>(i));
+        if (value > scale.low) {
+            out += "<span class=\"" + colour_class(scale, colour_step(scale, value)) +
+                   "\" title=\"" + number_text(value) + "\">" + text + "</span>";
+        } else {
+            out += text;
+        }
     }
-    return out + "</div>\n";
+    return out + "</div>\n" + colour_legend(scale, card.values);
 }
 
 /// The strongest tokens, each between its neighbours, with its value.
@@ -52,7 +73,7 @@ std::string strongest_tokens(const Dashboard& d, const LatentCard& card) {
         out += "<li>" + number_text(card.values[i]) + " <span class=\"tokens\">";
         for (int64_t j = std::max<int64_t>(i - n_context, 0);
              j <= std::min(i + n_context, n_token - 1); ++j) {
-            std::string token = token_html(d.tokens[j]);
+            std::string token = token_text(d, j);
             out +=
                 j == i ? "<a href=\"#token-" + std::to_string(i) + "\">" + token + "</a>" : token;
         }
@@ -86,40 +107,53 @@ std::string histogram(const LatentCard& card) {
            text + "\">" + bars + "</svg>\n<p>" + text + " (heights are square roots)</p>\n";
 }
 
+/// The latents whose decoder rows point most nearly the same way.
+std::string neighbours(const LatentCard& card) {
+    if (card.near.empty()) return "";
+    std::string out = "<h4>Neighbours, by the cosine of their decoder rows</h4>\n<ol>\n";
+    for (const auto& [latent, cosine] : card.near) {
+        out += "<li>" + link_to(latent) + ": " + number_text(cosine, 2) + "</li>\n";
+    }
+    return out + "</ol>\n";
+}
+
+std::string extra_table(const LatentCard& card) {
+    if (card.extras.header.empty()) return "";
+    return table_html(card.extras, format("More about latent %ld", card.latent));
+}
+
 std::string latent_card(const Dashboard& d, const LatentCard& card) {
     std::string name = format("latent %ld", card.latent);
-    return format("<section class=\"latent\" id=\"latent-%ld\">\n", card.latent) + "<h3>" + name +
+    const char* kind = card.latent == d.latents.front().latent ? "latent first" : "latent";
+    return format("<section class=\"%s\" id=\"latent-%ld\">\n", kind, card.latent) + "<h3>" + name +
            " <small>" + escape_text(card.note) + "</small></h3>\n" + tinted_text(d, card) +
            "<div class=\"beside\">\n<div>\n<h4>Strongest tokens</h4>\n" +
-           strongest_tokens(d, card) + "</div>\n<div>\n<h4>Scores</h4>\n" +
-           table_html(card.scores, "Scores of " + name) + "<h4>Histogram</h4>\n" + histogram(card) +
-           "</div>\n</div>\n</section>\n";
+           strongest_tokens(d, card) + neighbours(card) + extra_table(card) +
+           "</div>\n<div>\n<h4>Scores</h4>\n" + table_html(card.scores, "Scores of " + name) +
+           "<h4>Histogram</h4>\n" + histogram(card) + "</div>\n</div>\n</section>\n";
 }
 
 // --- the other way round ------------------------------------------------------------------------
 
 std::string token_choice(const Dashboard& d) {
     std::string out =
-        "<h3>Choose a token</h3>\n<p>Every token is a link to the latents that answer to "
-        "it, below the text.</p>\n<div class=\"tokens choice\">";
+        "<h3>Choose a token</h3>\n<p>Every token is a link to its strongest latents, "
+        "below the text.</p>\n<div class=\"tokens choice\">";
     for (size_t i = 0; i < d.tokens.size(); ++i) {
-        out += format("<a href=\"#token-%zu\">", i) + token_html(d.tokens[i]) + "</a>";
+        out +=
+            format("<a href=\"#token-%zu\">", i) + token_text(d, static_cast<int64_t>(i)) + "</a>";
     }
     return out + "</div>\n";
 }
 
 std::string token_card(const Dashboard& d, size_t i) {
     const TokenCard& card = d.by_token[i];
-    std::string out = format("<section class=\"token\" id=\"token-%zu\">\n<h4>Token %zu, ", i, i) +
-                      label(d.tokens[i]) + format(": %ld latents answer</h4>\n<ol>\n", card.n_live);
+    std::string out =
+        format("<section class=\"token\" id=\"token-%zu\">\n<h4>Token %zu, ", i, i) +
+        label(d.tokens[i]) +
+        format(": %ld latents are active; the strongest with a card</h4>\n<ol>\n", card.n_active);
     for (size_t j = 0; j < card.latents.size(); ++j) {
-        int64_t latent = card.latents[j];
-        bool shown = std::ranges::any_of(
-            d.latents, [&](const LatentCard& other) { return other.latent == latent; });
-        std::string name = format("latent %ld", latent);
-        out += "<li>" +
-               (shown ? format("<a href=\"#latent-%ld\">", latent) + name + "</a>" : name) + ": " +
-               number_text(card.values[j]) + "</li>\n";
+        out += "<li>" + link_to(card.latents[j]) + ": " + number_text(card.values[j]) + "</li>\n";
     }
     return out + "</ol>\n</section>\n";
 }
@@ -127,11 +161,14 @@ std::string token_card(const Dashboard& d, size_t i) {
 Table data_of(const Dashboard& d) {
     Table table = {.header = {"index", "token"}};
     for (const LatentCard& card : d.latents) {
+        if (!card.listed) continue;
         table.header.push_back(format("latent %ld", card.latent));
     }
     for (size_t i = 0; i < d.tokens.size(); ++i) {
         std::vector<std::string> row = {std::to_string(i), visible_text(d.tokens[i])};
-        for (const LatentCard& card : d.latents) row.push_back(number_text(card.values[i]));
+        for (const LatentCard& card : d.latents) {
+            if (card.listed) row.push_back(number_text(card.values[i]));
+        }
         add_row(table, row);
     }
     return table;
@@ -142,16 +179,20 @@ Table data_of(const Dashboard& d) {
 Figure draw_dashboard(const PlotText& text, const Dashboard& d) {
     check_dashboard(text, d);
 
-    // Name every latent that has a card, and lead to it.
-    std::string html = "<div class=\"dashboard\">\n<h3>Choose a latent</h3>\n<nav><ul>\n";
+    // List latents, and lead to their cards.
+    std::string html =
+        "<div class=\"dashboard\">\n<h3>Choose a latent</h3>\n<p><a href=\"#cards\">Skip to the "
+        "card</a></p>\n<nav aria-label=\"Latents\"><ul>\n";
     for (const LatentCard& card : d.latents) {
-        html += format("<li><a href=\"#latent-%ld\">%ld</a></li>\n", card.latent, card.latent);
+        if (!card.listed) continue;
+        html += "<li>" + link_to(card.latent) + " " + escape_text(card.brief) + "</li>\n";
     }
     html += "</ul></nav>\n";
 
-    // Let a token be chosen; then all latents.
+    // Let a token be chosen; then the cards, of which the style sheet shows one.
     html += token_choice(d);
     for (size_t i = 0; i < d.tokens.size(); ++i) html += token_card(d, i);
+    html += "<div id=\"cards\"></div>\n";
     for (const LatentCard& card : d.latents) html += latent_card(d, card);
     return {.title = text.title,
             .caption = text.caption,

@@ -94,6 +94,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .1rem .8rem; list-style: none; pad
 .token { display: none; }
 .token:target { display: block; border-left: 3px solid var(--s0); padding: .2rem .9rem;
   margin: .6rem 0; }
+.latent { display: none; }
+.latent:target, .dashboard:not(:has(.latent:target)) .first { display: block; }
 .latent:target h3 { color: var(--s0); }
 .dashboard ol { font: .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
   font-variant-numeric: tabular-nums; margin: 0; padding-left: 1.5rem; }

@@ -159,7 +159,7 @@ Page::Page(const ChapterInfo& info, const Options& options)
 }
 
 void Page::print_run() {
-    if (run_printed_) return;
+    if (run_printed_ || discarded_) return;
     run_printed_ = true;
     std::printf("%s\n", run_.c_str());
     about_ += escape_text(run_);
@@ -184,6 +184,7 @@ void Page::step(const std::string& text) {
 }
 
 void Page::say(const char* pattern, ...) {
+    print_run();
     va_list arguments;
     va_start(arguments, pattern);
     std::string text = visible_format(pattern, arguments);
@@ -193,6 +194,7 @@ void Page::say(const char* pattern, ...) {
 }
 
 void Page::print_table(const std::string& title, const Table& table) {
+    print_run();
     std::printf("\n");
     print_wrapped("", title, 0);
     for (const Table& part : split_table(table, terminal_columns)) print(part);
@@ -203,7 +205,7 @@ void Page::table(const std::string& title, const Table& table, const std::string
     print_table(title, shown);
     if (!note.empty()) print_wrapped("", note, 0);
     body_ += figure_html(title, shown, note, ++n_table_);
-    numbers_.push_back({table_file(n_table_), table});
+    add_numbers(table_file(n_table_), table);
 }
 
 void Page::long_table(const std::string& title, const Table& table) {
@@ -212,20 +214,26 @@ void Page::long_table(const std::string& title, const Table& table) {
     ++n_table_;
     body_ += "<p class=\"panel\">" + escape_text(title) + "</p>\n" +
              data_html(shown, format("table %d (", n_table_) + table_file(n_table_) + ")");
-    numbers_.push_back({table_file(n_table_), table});
+    add_numbers(table_file(n_table_), table);
+}
+
+void Page::add_numbers(const std::string& file, const Table& table) {
+    if (table.header.empty()) return;  // a drawing without numbers
+    numbers_.push_back({file, table});
 }
 
 void Page::figure(const Figure& figure) {
     body_ += figure_html(figure, ++n_figure_);
-    numbers_.push_back({figure_file(n_figure_), figure.data});
+    add_numbers(figure_file(n_figure_), figure.data);
 }
 
 void Page::answer(const std::string& sentence, const Figure& figure) {
+    print_run();
     answer_ = visible_text(sentence, false);
     std::printf("\n");
     print_wrapped("Answer: ", sentence, 2);
     opening_figure_ = figure_html(figure, 1);
-    numbers_.push_back({figure_file(1), figure.data});
+    add_numbers(figure_file(1), figure.data);
 }
 
 // --- claims -------------------------------------------------------------------------------------
@@ -256,6 +264,7 @@ void Page::not_tested(const std::string& id, const std::string& why) {
 }
 
 void Page::add_claim(const Claim& claim) {
+    print_run();
     print_claim(claim, rule(claim));
     if (claim.not_tested.empty()) body_ += claim_html(claim);
     claims_.push_back(claim);
@@ -320,6 +329,7 @@ void Page::only(const Table& table) {
 
 void Page::finish() {
     if (discarded_) return;
+    print_run();
     for (const ClaimText& text : texts_) {
         bool stated =
             std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
@@ -352,10 +362,7 @@ void Page::write_files() const {
             if (!is_new) std::filesystem::remove(folder_ + "/" + file, ignored);
         }
     }
-    for (const Numbers& numbers : numbers_) {
-        if (numbers.table.header.empty()) continue;  // a drawing without numbers
-        write_csv(folder_ + "/" + numbers.file, numbers.table);
-    }
+    for (const Numbers& numbers : numbers_) write_csv(folder_ + "/" + numbers.file, numbers.table);
     if (!claims_.empty()) {
         write_tsv(folder_ + "/claims.tsv", visible(claims_table(claims_, model_)));
     }

@@ -75,6 +75,7 @@ public:
 private:
     void print_run();
     void print_table(const std::string& title, const Table& table);
+    void add_numbers(const std::string& file, const Table& table);
     void add_claim(const Claim& claim);
     ClaimText text_of(const std::string& id) const;
     std::string opening() const;

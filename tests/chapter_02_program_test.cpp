@@ -1,32 +1,25 @@
-// The chapters as a person meets them: the built programs with good and bad command lines, their
-// exit status, and what they print where. Runs build/NN_name, so only in the float build.
+// Chapter 2 as a person meets it: its program with good and bad command lines, its exit status, and
+// what it prints where. Runs build/02_palinka_sae, so only in the float build.
 #include <doctest/doctest.h>
 
 #ifndef VIMACH_DOUBLE
 
 #include <algorithm>
 #include <filesystem>
-#include <string>
 
-#include "core/files.h"
 #include "model/gpt2_file.h"
 #include "program.h"
-#include "support.h"
 
 using namespace vimach;
 using test::Outcome;
 
 namespace {
 
-std::string absolute(const char* path) {
-    return std::filesystem::absolute(find_in_project(path)).string();
-}
-
-/// Runs a shell command with the chapter's program as $C in a folder of its own.
+/// Runs a shell command with the program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; PAL='" +
-                                      absolute("build/02_palinka_sae") + "'; " + command + "; }");
+    auto program = std::filesystem::absolute(find_in_project("build/02_palinka_sae")).string();
+    return test::shell_in(folder, "{ C='" + program + "'; " + command + "; }");
 }
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.
@@ -38,10 +31,6 @@ void check_refused(const std::string& command, int status, const char* phrase) {
     CHECK_MESSAGE(outcome.err.find(phrase) != std::string::npos, outcome.err);
 }
 
-}  // namespace
-
-namespace {
-
 /// A short passage and a topic of two words in it, as shell commands that write both.
 constexpr const char* short_passage =
     "printf 'Plums from Hungary and pears from Austria ripen late; Hungary presses cherries, and "
@@ -51,32 +40,34 @@ constexpr const char* short_passage =
 }  // namespace
 
 TEST_CASE("chapter 2: bad input gets one line that names the place and the remedy") {
-    check_refused("$PAL --preset lecture", 2, "use document or notebook");
-    check_refused("printf 'In Hungary' > p; $PAL --text p", 1, "the model takes 8 to 256 (p)");
-    check_refused("yes Hungary | head -n 300 > p; $PAL --text p", 1, "give a shorter passage");
-    check_refused("$PAL --layer 12 > /dev/null", 2, "give a whole number from 0 to 11");
-    check_refused("$PAL --k 0 > /dev/null", 2, "give a whole number from 1 to 6144");
-    check_refused("$PAL --preset course --k 1025 > /dev/null", 2, "from 1 to 1024");
-    check_refused("echo Peru > w; $PAL --words w > /dev/null", 1, "give words of the passage");
-    check_refused("printf 'a\\377b' > w; $PAL --words w > /dev/null", 1, "not UTF-8 (w, byte");
+    check_refused("$C --preset lecture", 2, "use document or notebook");
+    check_refused("printf 'In Hungary' > p; $C --text p > /dev/null", 1,
+                  "the model takes 8 to 256 (p)");
+    check_refused("yes Hungary | head -n 300 > p; $C --text p > /dev/null", 1,
+                  "give a shorter passage");
+    check_refused("$C --layer 12 > /dev/null", 2, "give a whole number from 0 to 11");
+    check_refused("$C --k 0 > /dev/null", 2, "give a whole number from 1 to 6144");
+    check_refused("$C --preset course --k 1025 > /dev/null", 2, "from 1 to 1024");
+    check_refused("echo Peru > w; $C --words w > /dev/null", 1, "give words of the passage");
+    check_refused("printf 'a\\377b' > w; $C --words w > /dev/null", 1, "not UTF-8 (w, byte");
 }
 
-TEST_CASE("chapter 2: a training that yields no number stops and names the epoch") {
+TEST_CASE("chapter 2: a training whose loss is not finite stops and names the epoch") {
     test::TempFolder folder;
     Gpt2 model = load_gpt2("weights/nano");
     model.blocks[6].b_out.data[3] = Real(1e30);  // its square is infinite
     save_gpt2(model, folder.path());
-    check_refused("$PAL --model " + folder.path() + " > /dev/null; s=$?; ls out/02; exit $s", 1,
-                  "the loss is no number in epoch 0 (the SAE)");
+    check_refused("$C --model " + folder.path() + " > /dev/null; s=$?; ls out/02; exit $s", 1,
+                  "the loss is NaN or infinite in epoch 0 (the SAE)");
 }
 
 TEST_CASE("chapter 2: the same digits on 1 and 2 threads, and all files") {
-    std::string command = std::string(short_passage) + "$PAL --quick --text p --words w";
+    std::string command = std::string(short_passage) + "$C --quick --text p --words w";
     Outcome one = run("export VIMACH_THREADS=1; " + command),
             two = run("export VIMACH_THREADS=2; " + command + " && ls out/02");
     CHECK(one.status == 0);
     CHECK(two.out.starts_with(one.out));
-    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
+    for (const char* file : {"claims.tsv", "report.html", "figure-1.csv", "table-1.csv"}) {
         CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
     }
 }

@@ -84,17 +84,19 @@ TEST_CASE("chapter 4: every kind of target runs, and says both of its names") {
     check_contains(run("$A $SMALL --layer hidden:0").out, "hidden:0 = blocks.0.resid_pre");
     check_contains(run("$A $SMALL --layer block:11 --tokens 2").out, "mean over 2 tokens");
     Outcome neuron = run("$A $SMALL --preset course --layer mlp:2 --dim 511 --at 0");
-    check_contains(neuron.out, "preset notebook; target mlp:2 = blocks.2.mlp_post, dimension 511");
+    check_contains(neuron.out, "preset notebook, quick");
+    check_contains(neuron.out, "target mlp:2 = blocks.2.mlp_post, dimension 511");
     check_contains(neuron.out, "5 tokens, at position 0");
     check_contains(neuron.out, "position embeddings added; 2 starts, 3 steps");
     Outcome off = run("$A $SMALL --preset course --positions off --lambda 0");
     check_contains(off.out, "lambda 0; position embeddings not added");
     check_contains(off.out, "target hidden:8 = blocks.7.resid_post, dimension 91");
     Outcome own = run("$A $SMALL && ls out/04");
-    check_contains(own.out, "on 45 real tokens");
-    for (const char* file : {"claims.tsv", "controls.tsv", "report.html", "figure-1.csv"}) {
+    check_contains(own.out, "On 45 real tokens");
+    for (const char* file : {"claims.tsv", "report.html", "figure-14.csv", "table-6.csv"}) {
         check_contains(own.out, file);
     }
+    check_contains(run("$A $SMALL --tokens 1").out, "a window of one token has no next one");
 }
 
 TEST_CASE("chapter 4: the same digits on 1 and 2 threads") {

@@ -1,0 +1,185 @@
+// Chapter 2's cards; see cards.h.
+// A latent that writes into the residual stream is followed straight to the logits, past the blocks
+// that stand between: W_E (gain * w), the direct path of the logit lens.
+#include "cards.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "core/ensure.h"
+#include "math/blas.h"
+#include "math/stats.h"
+#include "show/dashboard.h"
+#include "show/html.h"
+
+namespace vimach::ch02 {
+
+namespace {
+
+constexpr int64_t n_listed = 36;   // latents in the list
+constexpr int64_t n_of_token = 8;  // latents named for a token
+constexpr int64_t n_near = 5;      // neighbours
+constexpr int64_t n_word = 5;      // words raised, and lowered
+
+std::string percent(double share) { return format("%.1f %%", 100 * share); }
+
+/// The first n of 0 ... size - 1, by descending value.
+std::vector<int64_t> largest(int64_t size, int64_t n, const std::function<double(int64_t)>& value) {
+    std::vector<int64_t> order(static_cast<size_t>(size));
+    std::iota(order.begin(), order.end(), 0);
+    n = std::min(n, size);
+    std::ranges::partial_sort(order, order.begin() + n, [&](int64_t a, int64_t b) {
+        return value(a) != value(b) ? value(a) > value(b) : a < b;
+    });
+    order.resize(static_cast<size_t>(n));
+    return order;
+}
+
+Table score_table(const Tested& t) {
+    Table table = {.header = {"score", "value", "p", "p of max"}};
+    add_row(table,
+            {"AUC", format("%.3f", t.auc), format("%.3f", t.auc_p), format("%.3f", t.auc_p_max)});
+    bool only = std::isinf(t.ratio);
+    add_row(table,
+            {"ratio", only ? "only there" : format("%.2f", t.ratio),
+             only ? "-" : format("%.3f", t.ratio_p), only ? "-" : format("%.3f", t.ratio_p_max)});
+    add_row(table, {"geography tokens with it", percent(t.coverage), "-", "-"});
+    add_row(table, {"on marks, function words", percent(t.filler), "-", "-"});
+    add_row(table, {"density", percent(t.density), "-", "-"});
+    return table;
+}
+
+/// Words whose logits each decoder row raises and lowers most, a table a latent.
+std::vector<Table> words_of(const Study& study, const Sae& sae, const std::vector<Chosen>& chosen) {
+    // Scale the rows by the final layer norm's gain, and multiply them with all embeddings.
+    Tensor rows({std::ssize(chosen), sae.W_dec.cols()});
+    for (int64_t i = 0; i < rows.rows(); ++i) {
+        std::span<const Real> w = sae.W_dec.row(chosen[i].latent);
+        for (int64_t j = 0; j < rows.cols(); ++j) {
+            rows.row(i)[j] = w[j] * study.model.ln_final_gain.data[j];
+        }
+    }
+    Tensor logits = product(rows, study.model.W_E, {.transpose_b = true});
+
+    std::vector<Table> out;
+    auto word = [&](int64_t id) {
+        return visible_text(std::string(study.tokenizer.token_bytes(static_cast<int>(id))));
+    };
+    for (int64_t i = 0; i < rows.rows(); ++i) {
+        std::span<const Real> row = logits.row(i);
+        auto up = largest(std::ssize(row), n_word, [&](int64_t id) { return row[id]; });
+        auto down = largest(std::ssize(row), n_word, [&](int64_t id) { return -row[id]; });
+        Table table = {.header = {"raises", "logit", "lowers", "logit "}};
+        for (size_t k = 0; k < up.size(); ++k) {
+            add_row(table, {word(up[k]), format("%.2f", row[up[k]]), word(down[k]),
+                            format("%.2f", row[down[k]])});
+        }
+        out.push_back(table);
+    }
+    return out;
+}
+
+/// The chosen latents whose decoder rows point most nearly the way of latent i's.
+std::vector<std::pair<int64_t, double>> near_to(const Matrix& rows,
+                                                const std::vector<Chosen>& chosen, int64_t i) {
+    auto cosine_to = [&](int64_t j) {
+        return j == i ? -2 : cosine(rows.row(chosen[i].latent), rows.row(chosen[j].latent));
+    };
+    std::vector<double> cosines;
+    for (int64_t j = 0; j < std::ssize(chosen); ++j) cosines.push_back(cosine_to(j));
+    std::vector<std::pair<int64_t, double>> out;
+    for (int64_t j : largest(std::ssize(chosen), n_near, [&](int64_t k) { return cosines[k]; })) {
+        if (j != i) out.emplace_back(chosen[j].latent, cosines[j]);
+    }
+    return out;
+}
+
+TokenCard token_card(const Matrix& latents, const std::vector<Chosen>& chosen, int64_t token) {
+    std::span<const double> z = latents.row(token);
+    TokenCard card;
+    card.n_active = std::ranges::count_if(z, [](double v) { return v > 0; });
+    auto value = [&](int64_t i) { return z[chosen[i].latent]; };
+    for (int64_t i : largest(std::ssize(chosen), n_of_token, value)) {
+        if (!(value(i) > 0)) break;
+        card.latents.push_back(chosen[i].latent);
+        card.values.push_back(value(i));
+    }
+    return card;
+}
+
+}  // namespace
+
+std::vector<Chosen> choose_latents(const Examined& e, int64_t n) {
+    struct List {
+        const char* name;
+        std::vector<int64_t> order;
+    };
+    auto n_latent = std::ssize(e.tested);
+    List lists[] = {{"AUC", best_by(e.tested, &Tested::auc, n_latent)},
+                    {"ratio", best_by(e.tested, &Tested::ratio, n_latent)},
+                    {"activity", best_by(e.tested, &Tested::mean, n_latent)},
+                    {"density", best_by(e.tested, &Tested::density, n_latent)}};
+
+    // Take from the lists in turn; a latent that leads two of them has two notes.
+    std::vector<Chosen> chosen;
+    for (size_t place = 0; std::ssize(chosen) < n && place < e.tested.size(); ++place) {
+        for (const List& list : lists) {
+            if (place >= list.order.size() || std::ssize(chosen) == n) continue;
+            std::string note = format("no. %zu by %s", place + 1, list.name);
+            auto own = std::ranges::find(chosen, list.order[place], &Chosen::latent);
+            if (own == chosen.end()) {
+                chosen.push_back({list.order[place], note, true});
+            } else {
+                own->note += ", " + note;
+            }
+        }
+    }
+
+    // Add the strongest latent of every token, so that each leads somewhere.
+    for (int64_t i = 0; i < e.latents.rows; ++i) {
+        std::span<const double> z = e.latents.row(i);
+        int64_t best = std::ranges::max_element(z) - z.begin();
+        bool there = std::ranges::find(chosen, best, &Chosen::latent) != chosen.end();
+        if (!there && z[best] > 0) {
+            chosen.push_back({best, format("the strongest at token %ld", i), false});
+        }
+    }
+    return chosen;
+}
+
+Figure cards_figure(const Study& study, const Sae& sae, const Examined& e) {
+    std::vector<Chosen> chosen = choose_latents(e, n_listed);
+    Matrix rows = to_matrix(sae.W_dec);
+    std::vector<Table> words;
+    if (cut_tap(study.tap).name == "mlp_out") words = words_of(study, sae, chosen);
+
+    Dashboard dashboard;
+    dashboard.marked.resize(study.ids.size());
+    for (int id : study.ids) dashboard.tokens.emplace_back(study.tokenizer.token_bytes(id));
+    for (int64_t i : study.topic.tokens) dashboard.marked[i] = true;
+    for (int64_t i = 0; i < std::ssize(chosen); ++i) {
+        const Tested& t = e.tested[chosen[i].latent];
+        dashboard.latents.push_back({.latent = chosen[i].latent,
+                                     .note = chosen[i].note,
+                                     .listed = chosen[i].listed,
+                                     .brief = format("AUC %.2f, p of max %.3f, density %s", t.auc,
+                                                     t.auc_p_max, percent(t.density).c_str()),
+                                     .values = column(e.latents, chosen[i].latent),
+                                     .scores = score_table(t),
+                                     .extras = words.empty() ? Table{} : words[i],
+                                     .near = near_to(rows, chosen, i)});
+    }
+    for (int64_t i = 0; i < e.latents.rows; ++i) {
+        dashboard.by_token.push_back(token_card(e.latents, chosen, i));
+    }
+    return draw_dashboard(
+        {.title = "Single latents",
+         .caption = "Geography words are underlined. Each tint runs from its own latent's smallest "
+                    "value to its largest. p compares with random sets of content words, p of max "
+                    "with the best latent of each set."},
+        dashboard);
+}
+
+}  // namespace vimach::ch02

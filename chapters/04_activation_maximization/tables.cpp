@@ -1,0 +1,166 @@
+// Tables and sentences of chapter 4; see tables.h.
+// Nothing is measured here that a claim rests on.
+#include "tables.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/ensure.h"
+#include "math/stats.h"
+#include "show/html.h"
+
+namespace vimach::ch04 {
+
+namespace {
+
+void add_arm(Table& table, const Arm& arm) {
+    add_row(table, {arm.name, format("%.4f", mean(arm.climb.activation.front())),
+                    format("%.4f", mean(arm.ends())), format("%.3f", mean(orders_of_growth(arm))),
+                    format("%.3f", mean_norm_growth(arm)), format("%.3f", mean(falls(arm).data))});
+}
+
+}  // namespace
+
+std::string text_text(const std::vector<int>& text, const Reached& reached) {
+    return format(
+        "On %zu real tokens the target has the standard deviation %.4f; of all windows of that "
+        "text the best reaches %.3f.",
+        text.size(), reached.deviation, reached.text.best);
+}
+
+Table way_table(const Climb& c) {
+    Table table = {.header = {"step", "activation", "low", "high", "|gradient|", "|theta|^2"}};
+    int64_t last = std::ssize(c.activation) - 1;
+    for (int64_t i = 0; i <= 5; ++i) {
+        int64_t step = last * i / 5;
+        if (i > 0 && step == last * (i - 1) / 5) continue;
+        const std::vector<double>& a = c.activation[step];
+        add_row(table,
+                {format("%ld", step), format("%.4f", mean(a)), format("%.4f", std::ranges::min(a)),
+                 format("%.4f", std::ranges::max(a)), format("%.4f", c.gradient_norm[step]),
+                 format("%.3f", c.square_norm[step])});
+    }
+    return table;
+}
+
+double climbed_deviations(const Arm& own, const Reached& reached) {
+    return (mean(own.ends()) - mean(own.climb.activation.front())) / reached.deviation;
+}
+
+Table arms_table(const Arms& arms) {
+    Table table = {
+        .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others fall"}};
+    for (const Arm* arm : arms.all()) add_arm(table, *arm);
+    return table;
+}
+
+std::string dimension_text(const Arms& arms) {
+    std::vector<double> dims = orders_of_growth(arms.dims);
+    double own = mean(orders_of_growth(arms.own));
+    auto below = std::ranges::count_if(dims, [&](double value) { return value < own; });
+    return format(
+        "Of %zu dimensions, one start each, %ld grow by fewer orders than dimension %ld: their "
+        "quartiles are %.2f, %.2f and %.2f.",
+        dims.size(), below, arms.own.target.dim, quantile(dims, 0.25), quantile(dims, 0.5),
+        quantile(dims, 0.75));
+}
+
+// --- decoding -----------------------------------------------------------------------------------
+
+std::string tokens_text(const Tokenizer& tokenizer, std::span<const int> ids) {
+    std::string text;
+    for (int id : ids) {
+        text += (text.empty() ? "" : " | ") + visible_text(tokenizer.token_bytes(id));
+    }
+    return text;
+}
+
+Table decoded_table(const Tokenizer& tokenizer, std::span<const int> decoded,
+                    const Cosines& cosines) {
+    Table table = {.header = {"start", "nearest tokens", "best cosine"}};
+    size_t n_start = cosines.optimised.size(), n_token = decoded.size() / n_start;
+    for (size_t i = 0; i < n_start; ++i) {
+        add_row(table,
+                {format("%zu", i), tokens_text(tokenizer, decoded.subspan(i * n_token, n_token)),
+                 format("%.3f", cosines.optimised[i])});
+    }
+    return table;
+}
+
+std::string distinct_text(const std::vector<int>& decoded, const std::vector<int>& starts) {
+    auto n_distinct = [](const std::vector<int>& ids) {
+        return std::set<int>(ids.begin(), ids.end()).size();
+    };
+    return format("Distinct nearest tokens: %zu of %zu; of the starts themselves %zu.",
+                  n_distinct(decoded), decoded.size(), n_distinct(starts));
+}
+
+Table cosine_table(const Cosines& cosines) {
+    Table table = {.header = {"best cosine of a window", "mean", "low", "high"}};
+    auto add = [&](const char* name, const std::vector<double>& values) {
+        Interval range = central_95(values);
+        add_row(table, {name, format("%.4f", mean(values)), format("%.4f", range.low),
+                        format("%.4f", range.high)});
+    };
+    add("optimised", cosines.optimised);
+    add("random vectors", cosines.isotropic);
+    add("random vectors like W_E", cosines.matched);
+    return table;
+}
+
+// --- tokens put in ------------------------------------------------------------------------------
+
+Table reached_table(const Reached& r) {
+    Table table = {.header = {"put in", "activation", "low", "high", "in sd", "share of gain"}};
+    auto add = [&](const char* name, const std::vector<double>& values) {
+        Interval range = central_95(values);
+        add_row(table, {name, format("%.3f", mean(values)), format("%.3f", range.low),
+                        format("%.3f", range.high), format("%.2f", mean(values) / r.deviation),
+                        format("%.3f", mean(r.kept(values)))});
+    };
+    add("optimised vectors", r.optimised);
+    add("their nearest tokens", r.decoded);
+    add("random tokens", r.random);
+    add("best windows of parts of a text", r.text.parts);
+    add("best window of the text", {r.text.best});
+    add("random search", values_of(r.found.blind));
+    add("guided search", values_of(r.found.guided));
+    return table;
+}
+
+std::string best_text(const Tokenizer& tokenizer, const Reached& reached) {
+    const SearchResult& best =
+        *std::ranges::max_element(reached.found.guided, {}, &SearchResult::value);
+    return "Best window of the text: " + tokens_text(tokenizer, reached.text.ids) +
+           ". Best of the guided search: " + tokens_text(tokenizer, best.ids) + ".";
+}
+
+Table loss_table(const Losses& losses) {
+    Table table = {.header = {"nats per token, window by window", "mean", "low", "high"}};
+    auto add = [&](const char* name, const std::vector<double>& values) {
+        if (values.empty()) return;
+        Interval range = central_95(values);
+        add_row(table, {name, format("%.3f", mean(values)), format("%.3f", range.low),
+                        format("%.3f", range.high)});
+    };
+    add("decoded tokens", losses.decoded);
+    add("random tokens", losses.random);
+    add("tokens of a text, shuffled", losses.shuffled);
+    add("real text", losses.text);
+    return table;
+}
+
+std::string answer(const Arm& own, const Reached& reached, const Losses& losses) {
+    std::string text = format(
+        "The vectors climb from %.1f to %.1f, %.1f standard deviations of a real text. The tokens "
+        "nearest to them bring %.1f, random tokens %.1f, tokens found by search %.1f.",
+        mean(own.climb.activation.front()), mean(own.ends()), climbed_deviations(own, reached),
+        mean(reached.decoded), mean(reached.random), mean(values_of(reached.found.guided)));
+    if (losses.decoded.empty()) return text;
+    return text + format(
+                      " To the model the decoded tokens are %.1f nats a token, random ones %.1f, "
+                      "real text %.1f.",
+                      mean(losses.decoded), mean(losses.random), mean(losses.text));
+}
+
+}  // namespace vimach::ch04
