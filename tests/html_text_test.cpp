@@ -61,9 +61,44 @@ TEST_CASE("page: a missing mark is an error that names it, and never the whole p
     check_contains(why, "no 'mw-body-content' (saved.html)");
     check_contains(why, "weights/fetch.sh led-page");
     check_contains(refusal(close_mark + open_mark + "text"), "no 'id=\"References\"' after its");
-    check_contains(refusal(open_mark + "text <h2 id='References'>"), "no 'id=\"References\"'");
+    check_contains(refusal(open_mark + "text <h2 id='Reference'>"), "no 'id=\"References\"'");
     check_contains(refusal(""), "no 'mw-body-content'");
     check_contains(refusal("mw-body-conten"), "no 'mw-body-content'");
+}
+
+TEST_CASE("page: the id of the last mark stands in any quotes or none, with blanks or without") {
+    for (const char* mark :
+         {"id=\"References\"", "id='References'", "id=References", "ID = 'references'",
+          "class=a id\n=\tReferences ", "class=\"a\"id='References'"}) {
+        CAPTURE(std::string(mark));
+        CHECK(read_article(open_mark + "text<h2 " + mark + ">", PageForm::text, "page") == "text");
+    }
+    for (const char* other :
+         {"id='References\"", "id=References-2", "id='References '", "data-id='References'",
+          "id 'References'", "id='My_References'", "xid=References", "id="}) {
+        CAPTURE(std::string(other));
+        check_contains(refusal(open_mark + "text<h2 " + other + ">"), "no 'id=");
+    }
+}
+
+TEST_CASE("page: other marks, for other skins and languages") {
+    std::string page = "<p>a<div id=main>b<h2 id='Tham_kh\u1EA3o'>c";
+    CHECK(read_article(page, PageForm::text, "p", {"id=main>", "Tham_kh\u1EA3o"}) == "b");
+    std::string why = error_of([&] {
+        read_article(page, PageForm::text, "p", {"id=main>", "Referencias"});
+    });
+    check_contains(why, "no 'id=\"Referencias\"' after its 'id=main>' (p)");
+    check_contains(why, "--until Tham_kh\u1EA3o");
+}
+
+TEST_CASE("page: a compressed page and UTF-16 are named as what they are") {
+    check_contains(refusal("\x1F\x8B\b rest"), "compressed with gzip (saved.html)");
+    check_contains(refusal("\x1F\x8B\b rest"), "gunzip");
+    for (const std::string& start : {std::string("\xFF\xFE<\0", 4), std::string("\xFE\xFF\0<", 4),
+                                     std::string("<\0h\0", 4), std::string("\0<\0h", 4)}) {
+        check_contains(refusal(start), "UTF-16");
+        check_contains(refusal(start), "iconv -f UTF-16");
+    }
 }
 
 TEST_CASE("page: nothing between the marks is refused, as text and as markup") {

@@ -3,13 +3,31 @@
 #include "store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <sstream>
 
 #include "core/ensure.h"
 #include "core/files.h"
 
-namespace vimach::laminar {
+namespace vimach::ch03 {
+
+std::vector<Job> jobs_of(const Job& first, const std::vector<double>& sweep) {
+    std::vector<Job> jobs = {first};
+    if (first.arm == random_weights) return jobs;
+    for (double l1 : sweep) jobs.push_back({trained, l1, first.layer, first.seed});
+    jobs.push_back({unit_scale, first.l1, first.layer, first.seed});
+    jobs.push_back({gaussian, first.l1, first.layer, first.seed});
+    return jobs;
+}
+
+void check_finite(double loss, const Job& job, int64_t epoch) {
+    if (std::isfinite(loss)) return;
+    fail("the loss is not finite",
+         format("layer %ld, %s, seed %lu, epoch %ld", job.layer, arm_names[job.arm], job.seed,
+                epoch + 1),
+         "lower the learning rate in Settings");
+}
 
 uint64_t hash_bytes(std::string_view bytes, uint64_t hash) {
     for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
@@ -46,7 +64,8 @@ void Store::read(const std::string& text) {
              "repeat that run to finish it, or start anew with --fresh");
     }
     for (int64_t n = 2; std::getline(lines, line); ++n) {
-        // Every line is whole, since the file was: eleven numbers and nothing else.
+        // Every line is whole, since the file was: an arm, a weight, a layer, a seed and the
+        // results.
         std::istringstream numbers(line);
         Entry entry;
         int arm = 0;
@@ -82,13 +101,13 @@ void Store::add(const Job& job, const LayerResult& result) {
     write_text(path_, text);
 }
 
-Profile Store::profile(Arm arm, double l1, const std::vector<int64_t>& layers, uint64_t first_seed,
-                       int64_t n_seed, const ResultField& field) const {
+Profile Store::profile(const Job& first, const std::vector<int64_t>& layers, int64_t n_seed,
+                       const ResultField& field) const {
     Profile out(n_seed, static_cast<int64_t>(layers.size()));
     for (int64_t s = 0; s < n_seed; ++s) {
         for (int64_t i = 0; i < out.cols; ++i) {
             const LayerResult* result =
-                find({arm, l1, layers[i], first_seed + static_cast<uint64_t>(s)});
+                find({first.arm, first.l1, layers[i], first.seed + static_cast<uint64_t>(s)});
             ensure(result != nullptr, "an SAE is missing", "Store", "train it first");
             out.at(s, i) = result->*field.value;
         }
@@ -96,9 +115,20 @@ Profile Store::profile(Arm arm, double l1, const std::vector<int64_t>& layers, u
     return out;
 }
 
+std::string Store::part_text(const Job& job) const {
+    bool reused = false;
+    for (size_t i = 0; i < n_reused_; ++i) {
+        const Job& old = entries_[i].job;
+        bool same_model = (old.arm == random_weights) == (job.arm == random_weights);
+        reused = reused || (same_model && old.layer == job.layer && old.seed == job.seed);
+    }
+    return format("seed %lu, %s, layer %ld%s", job.seed, arm_names[job.arm], job.layer,
+                  reused ? " (in part from the interrupted run)" : "");
+}
+
 void Store::finish() const {
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
 }
 
-}  // namespace vimach::laminar
+}  // namespace vimach::ch03

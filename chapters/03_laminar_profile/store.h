@@ -8,9 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "controls.h"
+#include "arms.h"
+#include "math/matrix.h"
 
-namespace vimach::laminar {
+namespace vimach::ch03 {
+
+/// One number for every seed and layer: [n_seed, n_layer].
+using Profile = Matrix;
 
 /// Which SAE: what it was trained on, with which weight of L1, in which layer, from which seed.
 struct Job {
@@ -20,6 +24,13 @@ struct Job {
     uint64_t seed = 0;
     bool operator==(const Job&) const = default;
 };
+
+/// The SAEs of one layer: on random weights the one; else those of the trained model in the order
+/// in which they can share the memory of its rows, with other weights of L1 in `sweep`.
+std::vector<Job> jobs_of(const Job& first, const std::vector<double>& sweep);
+
+/// Throws where the training of this job has come to a loss that is NaN or infinite.
+void check_finite(double loss, const Job& job, int64_t epoch);
 
 /// FNV-1a (Fowler, Noll & Vo), 64 bits; of several pieces where `hash` is that of the first ones.
 uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 14695981039346656037u);
@@ -37,9 +48,14 @@ public:
     /// Keeps a result, in memory and on disk.
     void add(const Job& job, const LayerResult& result);
 
-    /// One number of an arm over layers and seeds: first_seed and those that follow it.
-    Profile profile(Arm arm, double l1, const std::vector<int64_t>& layers, uint64_t first_seed,
-                    int64_t n_seed, const ResultField& field) const;
+    /// One number over layers and n_seed seeds: those of jobs like `first` in other layers and
+    /// with the seeds that follow.
+    Profile profile(const Job& first, const std::vector<int64_t>& layers, int64_t n_seed,
+                    const ResultField& field) const;
+
+    /// "seed 1, trained, layer 3": a layer that is done, and whether an interrupted run had begun
+    /// it.
+    std::string part_text(const Job& job) const;
 
     /// How many results were there at the beginning.
     size_t n_reused() const { return n_reused_; }
@@ -59,4 +75,4 @@ private:
     size_t n_reused_ = 0;
 };
 
-}  // namespace vimach::laminar
+}  // namespace vimach::ch03

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <charconv>
 
-#include "controls.h"
+#include "arms.h"
 #include "core/ensure.h"
+#include "core/parallel.h"
 
-namespace vimach::laminar {
+namespace vimach::ch03 {
 
 namespace {
 
@@ -52,23 +53,39 @@ std::vector<int64_t> window_starts(int64_t n_window, int64_t n_ctx, int64_t n_id
     return starts;
 }
 
-int64_t coverage(std::vector<int64_t> starts, int64_t n_ctx) {
-    std::ranges::sort(starts);
-    int64_t total = 0, end = 0;
-    for (int64_t start : starts) {
-        total += start + n_ctx - std::max(start, end);
-        end = start + n_ctx;
+std::vector<std::vector<Window>> draw_windows(std::span<const int> ids, const WindowPlan& plan,
+                                              const std::string& where) {
+    int64_t n_id = std::ssize(ids), needed = plan.n_ctx * (plan.at_random ? 1 : plan.n_window);
+    if (n_id < needed) {
+        fail(format("the article has %ld tokens, %ld are needed", n_id, needed), where,
+             "give a longer page, or take fewer with --tokens");
+    }
+    std::vector<std::vector<Window>> windows(static_cast<size_t>(plan.n_seed));
+    for (int64_t i = 0; i < plan.n_seed; ++i) {
+        Rng rng(plan.first_seed + static_cast<uint64_t>(i));
+        for (int64_t start : window_starts(plan.n_window, plan.n_ctx, n_id, plan.at_random, rng)) {
+            windows[i].push_back(
+                ids.subspan(static_cast<size_t>(start), static_cast<size_t>(plan.n_ctx)));
+        }
+    }
+    return windows;
+}
+
+int64_t coverage(std::vector<Window> windows) {
+    std::ranges::sort(windows, {}, [](Window w) { return w.data(); });
+    int64_t total = 0;
+    const int* end = nullptr;
+    for (Window w : windows) {
+        const int* begin = end == nullptr ? w.data() : std::max(w.data(), end);
+        end = w.data() + w.size();
+        total += end - begin;
     }
     return total;
 }
 
-Stream embed_windows(const Gpt2& model, std::span<const int> ids,
-                     const std::vector<int64_t>& starts, int64_t n_ctx) {
+Stream embed_windows(const Gpt2& model, const std::vector<Window>& windows) {
     Stream stream;
-    for (int64_t start : starts) {
-        auto window = ids.subspan(static_cast<size_t>(start), static_cast<size_t>(n_ctx));
-        stream.push_back(embed_ids(model, window, 1));
-    }
+    for (Window window : windows) stream.push_back(embed_ids(model, window, 1));
     return stream;
 }
 
@@ -90,4 +107,20 @@ LayerRows run_block(const Gpt2& model, Stream& stream, int64_t layer, const char
     return out;
 }
 
-}  // namespace vimach::laminar
+RowBatches::RowBatches(const Tensor& x, int64_t n_row)
+    : x_(x), n_row_(n_row > 0 ? std::min(n_row, x.rows()) : x.rows()) {
+    if (n_row_ < x.rows()) batch_ = Tensor({n_row_, x.cols()});
+}
+
+ConstMatrixView RowBatches::from(int64_t first) {
+    if (batch_.size() == 0) return x_.matrix();
+    int64_t n = std::min(n_row_, x_.rows() - first);
+    parallel_ranges(n, 128, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            std::ranges::copy(x_.row(order_[first + i]), batch_.row(i).begin());
+        }
+    });
+    return row_range(batch_.matrix(), 0, n);
+}
+
+}  // namespace vimach::ch03

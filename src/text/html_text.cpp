@@ -13,9 +13,9 @@ namespace vimach {
 
 namespace {
 
-constexpr std::string_view first_mark = "mw-body-content", last_mark = "id=\"References\"";
 constexpr const char* remedy =
-    "save the whole page of a MediaWiki site, or run weights/fetch.sh led-page";
+    "save the whole page of a MediaWiki site, or run weights/fetch.sh led-page; name the marks of "
+    "another skin or language with --from and --until, e.g. --until Tham_kh\u1EA3o";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
@@ -32,6 +32,29 @@ bool matches(std::string_view text, size_t at, std::string_view word) {
 size_t find_any_case(std::string_view text, std::string_view word, size_t at) {
     for (; at < text.size(); ++at) {
         if (matches(text, at, word)) return at;
+    }
+    return text.npos;
+}
+
+/// The first place from `at` on with an attribute id of this value: id="x", id = 'x', id=x.
+size_t find_id(std::string_view text, std::string_view value, size_t at) {
+    auto is_name = [&](char c) {
+        return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ':';
+    };
+    auto skip_blanks = [&](size_t i) {
+        while (i < text.size() && is_blank(text[i])) ++i;
+        return i;
+    };
+    for (; (at = find_any_case(text, "id", at)) != text.npos; ++at) {
+        if (at > 0 && is_name(text[at - 1])) continue;
+        size_t i = skip_blanks(at + 2);
+        if (i == text.size() || text[i] != '=') continue;
+        i = skip_blanks(i + 1);
+        char quote = i < text.size() && (text[i] == '"' || text[i] == '\'') ? text[i++] : '\0';
+        if (i > text.size() || !matches(text, i, value)) continue;
+        char after = i + value.size() < text.size() ? text[i + value.size()] : '>';
+        bool ends = quote != '\0' ? after == quote : after == '>' || is_blank(after);
+        if (ends) return at;
     }
     return text.npos;
 }
@@ -55,8 +78,22 @@ bool declares_windows_1252(std::string_view page) {
     return false;
 }
 
+/// Refuses bytes that are no text of one byte a letter: gzip by its magic number, UTF-16 by its
+/// byte order mark or a zero beside the first "<".
+void refuse_packed(std::string_view page, const std::string& where) {
+    if (page.starts_with("\x1F\x8B")) {
+        fail("the page is compressed with gzip", where, "unpack it with gunzip, or save it again");
+    }
+    using namespace std::string_view_literals;
+    for (std::string_view start : {"\xFF\xFE"sv, "\xFE\xFF"sv, "<\0"sv, "\0<"sv}) {
+        if (!page.starts_with(start)) continue;
+        fail("the page is UTF-16, not UTF-8", where, "convert it: iconv -f UTF-16 -t UTF-8");
+    }
+}
+
 /// The page as UTF-8. What is valid UTF-8 is taken as that, whatever the page says.
 std::string to_utf8(std::string_view page, const std::string& where) {
+    refuse_packed(page, where);
     size_t bad = find_invalid_utf8(page);
     if (bad == page.npos) return std::string(page);
     if (!declares_windows_1252(page)) {
@@ -186,20 +223,18 @@ private:
 
 }  // namespace
 
-std::string read_article(std::string_view page, PageForm form, const std::string& where) {
+std::string read_article(std::string_view page, PageForm form, const std::string& where,
+                         const PageMarks& marks) {
     std::string html = to_utf8(page, where);
-    size_t begin = find_any_case(html, first_mark, 0);
-    if (begin == html.npos) fail("the page has no 'mw-body-content'", where, remedy);
-    size_t end = find_any_case(html, last_mark, begin);
-    if (end == html.npos) {
-        fail("the page has no 'id=\"References\"' after its 'mw-body-content'", where, remedy);
-    }
+    std::string from = "'" + marks.from + "'", until = "'id=\"" + marks.until + "\"'";
+    size_t begin = find_any_case(html, marks.from, 0);
+    if (begin == html.npos) fail("the page has no " + from, where, remedy);
+    size_t end = find_id(html, marks.until, begin);
+    if (end == html.npos) fail("the page has no " + until + " after its " + from, where, remedy);
 
     // An article without text is as useless as markup.
     std::string text = TextScanner(std::string_view(html).substr(0, end), begin).run();
-    if (text.empty()) {
-        fail("no text stands between 'mw-body-content' and 'id=\"References\"'", where, remedy);
-    }
+    if (text.empty()) fail("no text stands between " + from + " and " + until, where, remedy);
     return form == PageForm::text ? text : html.substr(begin, end - begin);
 }
 

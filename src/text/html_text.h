@@ -14,13 +14,21 @@ enum class PageForm {
     text     ///< without tags, scripts, styles and comments; entities decoded, white space folded
 };
 
-/// From the first "mw-body-content" to the first id="References" after it, in any case. Throws
-/// Error, naming `where`, if one of them is missing (never the whole page instead), if nothing
-/// stands between them, or if the page is not UTF-8 and does not say that it is Windows-1252.
+/// Where an article begins and ends: the first occurrence of a text, and the first element behind
+/// it with this id, quoted in either way or not at all. Letters of ASCII match in any case.
+struct PageMarks {
+    std::string from = "mw-body-content";
+    std::string until = "References";  ///< in other languages another, e.g. "Tham_khảo"
+};
+
+/// From the one mark to the other. Throws Error, naming `where`, if one of them is missing (never
+/// the whole page instead), if nothing stands between them, if the page is compressed or UTF-16, or
+/// if it is not UTF-8 and does not say that it is Windows-1252.
 ///
 /// Text: elements that begin a line end the last one, cells are set apart by a blank, all other
 /// tags leave no trace; any run of white space, no-break and thin spaces included, is one newline
 /// or one blank. The 252 names of HTML 4 are decoded; an entity without such a name stays.
-std::string read_article(std::string_view page, PageForm form, const std::string& where);
+std::string read_article(std::string_view page, PageForm form, const std::string& where,
+                         const PageMarks& marks = {});
 
 }  // namespace vimach

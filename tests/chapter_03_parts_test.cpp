@@ -1,18 +1,15 @@
-// Chapter 3's parts: its page, its windows and stream, its controls, its tests of a profile, and
-// verdicts that come out one way and then another. Profiles here are made by hand, so that what a
-// test must find in them is known.
+// Chapter 3's parts: its page, its windows and stream, its arms, reconstructions spliced into the
+// model, what a run keeps on disk, and what it costs.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
-#include "chapters/03_laminar_profile/controls.h"
 #include "chapters/03_laminar_profile/plan.h"
+#include "chapters/03_laminar_profile/splice.h"
 #include "chapters/03_laminar_profile/store.h"
-#include "chapters/03_laminar_profile/stream.h"
 #include "core/files.h"
-#include "core/rng.h"
 #include "math/stats.h"
 #include "model/gpt2_file.h"
 #include "support.h"
@@ -20,43 +17,48 @@
 #include "text/tokenizer.h"
 
 using namespace vimach;
-using namespace vimach::laminar;
+using namespace vimach::ch03;
 
 namespace {
 
 constexpr Gpt2Config tiny = {
     .n_layer = 3, .n_head = 2, .d_model = 8, .d_mlp = 32, .n_ctx = 16, .d_vocab = 50};
-const Draws few = {.n_bootstrap = 300, .n_permutation = 499};
 
-std::vector<int64_t> layers_to(int64_t n) {
-    std::vector<int64_t> layers;
-    for (int64_t i = 0; i < n; ++i) layers.push_back(i);
-    return layers;
+std::vector<int> random_ids(int64_t n) {
+    Rng rng(2);
+    std::vector<int> ids;
+    for (int64_t i = 0; i < n; ++i) ids.push_back(static_cast<int>(rng.below(50)));
+    return ids;
 }
 
-/// A profile of three seeds: f(layer) with a little noise.
-Profile make_profile(int64_t n_layer, double noise, double (*f)(double layer)) {
+/// Windows of 16 ids.
+std::vector<Window> windows_at(std::span<const int> ids, const std::vector<size_t>& starts) {
+    std::vector<Window> windows;
+    for (size_t start : starts) windows.push_back(ids.subspan(start, 16));
+    return windows;
+}
+
+/// Random weights whose MLPs matter.
+Gpt2 model_with_loud_mlps() {
+    Gpt2 model = random_gpt2(tiny, 1);
+    for (Gpt2Block& block : model.blocks) {
+        for (Real& w : block.W_out.data) w *= 30;
+    }
+    return model;
+}
+
+/// An SAE that gives back what it reads: x = relu(x) - relu(-x).
+Sae identity_sae(int64_t width) {
     Rng rng(1);
-    Profile p(3, n_layer);
-    for (int64_t i = 0; i < p.rows * n_layer; ++i) {
-        p.data[i] = f(static_cast<double>(i % n_layer)) + noise * rng.normal();
+    Sae sae = random_sae({.d_in = width, .n_latent = 2 * width}, rng);
+    for (Tensor* t : {&sae.W_enc, &sae.b_enc, &sae.W_dec, &sae.b_dec}) {
+        std::ranges::fill(t->data, Real(0));
     }
-    return p;
-}
-
-Trend trend_of(int64_t n_layer, double noise, double (*f)(double layer)) {
-    return measure_trend(make_profile(n_layer, noise, f), layers_to(n_layer), few, 1);
-}
-
-double rising(double layer) { return 0.1 + 0.02 * layer; }
-double flat(double) { return 0.2; }
-double u_shaped(double layer) { return 0.2 + 0.01 * (layer - 6) * (layer - 6); }
-
-std::string verdict_of(const std::vector<OldClaim>& claims, const std::string& id) {
-    for (const OldClaim& claim : claims) {
-        if (claim.id == id) return verdict(claim);
+    for (int64_t i = 0; i < width; ++i) {
+        sae.W_enc.row(i)[i] = sae.W_dec.row(i)[i] = 1;
+        sae.W_enc.row(i)[width + i] = sae.W_dec.row(width + i)[i] = -1;
     }
-    return "no such claim";
+    return sae;
 }
 
 }  // namespace
@@ -106,26 +108,50 @@ TEST_CASE("laminar: windows one after the other or at random, and what they cove
     Rng rng(1);
     CHECK(window_starts(3, 16, 50, false, rng) == std::vector<int64_t>{0, 16, 32});
     for (int64_t start : window_starts(200, 16, 18, true, rng)) CHECK((start >= 0 && start <= 2));
-    CHECK(coverage({0, 16, 32}, 16) == 48);
-    CHECK(coverage({8, 0, 8}, 16) == 24);
-    CHECK(coverage({40, 0}, 16) == 32);
+    std::vector<int> ids = random_ids(60);
+    CHECK(coverage(windows_at(ids, {0, 16, 32})) == 48);
+    CHECK(coverage(windows_at(ids, {8, 0, 8})) == 24);
+    CHECK(coverage(windows_at(ids, {40, 0})) == 32);
+
+    // Every seed draws its own; too short an article is refused.
+    WindowPlan plan = {.n_window = 3, .n_ctx = 16, .at_random = true, .first_seed = 1, .n_seed = 2};
+    auto windows = draw_windows(ids, plan, "page");
+    REQUIRE((windows.size() == 2 && windows[0].size() == 3));
+    CHECK(windows[0][0].data() != windows[1][0].data());
+    plan.at_random = false;
+    CHECK(draw_windows(ids, plan, "page")[1][2].data() == ids.data() + 32);
+    plan.n_window = 4;
+    test::check_contains(test::error_of([&] { draw_windows(ids, plan, "page"); }),
+                         "the article has 60 tokens, 64 are needed (page)");
+}
+
+TEST_CASE("laminar: rows in batches, each row once an epoch") {
+    Tensor x({10, 1});
+    for (int64_t i = 0; i < 10; ++i) x.row(i)[0] = static_cast<Real>(i);
+    RowBatches batches(x, 4);
+    Rng rng(1);
+    batches.shuffle(rng);
+    std::multiset<Real> seen;
+    for (int64_t first = 0; first < 10; first += batches.size()) {
+        ConstMatrixView rows = batches.from(first);
+        CHECK(rows.rows == std::min<int64_t>(4, 10 - first));
+        for (int64_t i = 0; i < rows.rows; ++i) seen.insert(rows.data[i * rows.stride]);
+    }
+    CHECK(seen == std::multiset<Real>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+    RowBatches all(x, 0);
+    CHECK((all.size() == 10 && all.from(0).data == x.data.data()));
 }
 
 TEST_CASE("laminar: the stream that is carried gives what one run of the whole model gives") {
     Gpt2 model = random_gpt2(tiny, 1);
-    std::vector<int> ids;
-    Rng rng(2);
-    for (int i = 0; i < 40; ++i) ids.push_back(static_cast<int>(rng.below(50)));
-    std::vector<int64_t> starts = {0, 16, 24};
-    Stream stream = embed_windows(model, ids, starts, 16);
+    std::vector<int> ids = random_ids(40);
+    std::vector<Window> windows = windows_at(ids, {0, 16, 24});
+    Stream stream = embed_windows(model, windows);
     for (int64_t layer = 0; layer < 3; ++layer) {
         LayerRows rows = run_block(model, stream, layer, "mlp_out", 1);
         REQUIRE(rows.x.shape == std::vector<int64_t>{45, 8});
         for (size_t w = 0; w < 3; ++w) {
-            Tensor resid = embed_ids(model, std::span<const int>(ids).subspan(starts[w], 16), 1);
-            std::string tap = format("blocks.%ld.mlp_out", layer);
-            Taps taps = run_blocks(model, resid, 1, {.taps = {tap}});
-            const Tensor& whole = taps.at(tap);
+            Tensor whole = activations(model, windows[w], 1, format("blocks.%ld.mlp_out", layer));
             auto first = static_cast<int64_t>(w) * 15;
             CHECK(std::equal(whole.data.begin() + 8, whole.data.end(), rows.x.row(first).begin()));
             CHECK(rows.first_ratios[w] == first_row_ratio(whole.matrix()));
@@ -134,7 +160,67 @@ TEST_CASE("laminar: the stream that is carried gives what one run of the whole m
     CHECK(run_block(model, stream, 0, "mlp_pre", 0).x.shape == std::vector<int64_t>{48, 32});
 }
 
-// --- controls -----------------------------------------------------------------------------------
+// --- splices ------------------------------------------------------------------------------------
+
+TEST_CASE("laminar: what the model loses with something else in a layer's place") {
+    Gpt2 model = model_with_loud_mlps();
+    std::vector<int> ids = random_ids(40);
+    std::vector<Window> windows = windows_at(ids, {0, 16, 24});
+    for (const char* hook : {"mlp_out", "mlp_pre"}) {
+        CAPTURE(std::string(hook));
+        Splice splice(model, windows, 32, hook, 1);  // the first two windows
+        Stream stream = embed_windows(model, windows);
+        for (int64_t layer = 0; layer < 3; ++layer) {
+            LayerRows rows = run_block(model, stream, layer, hook, 1);
+            splice.enter(layer, stream, rows.x);
+            CHECK(std::abs(splice.cost(identity_sae(rows.x.cols()))) < 1e-4);
+        }
+    }
+    CHECK(test::error_of([&] {
+              Splice(model, windows, 32, "attn_out", 1);
+          }).starts_with("cannot splice"));
+}
+
+TEST_CASE("laminar: the mean in a layer's place costs what the whole model says it does") {
+    Gpt2 model = model_with_loud_mlps();
+    std::vector<int> ids = random_ids(40);
+    std::vector<Window> windows = windows_at(ids, {0, 16, 24});
+    Splice splice(model, windows, 32, "mlp_out", 1);
+    Stream stream = embed_windows(model, windows);
+    for (int64_t layer : {0, 1}) {
+        LayerRows rows = run_block(model, stream, layer, "mlp_out", 1);
+        splice.enter(layer, stream, rows.x);
+        if (layer == 0) continue;
+
+        // Run both windows on with the mean in rows 1 to 15.
+        rows.x.shape = {30, 8};
+        rows.x.data.resize(240);
+        Matrix own = to_matrix(rows.x);
+        std::vector<double> means = column_means(own);
+        double cost = 0;
+        for (int64_t w = 0; w < 2; ++w) {
+            Tensor clean = stream[w], other = stream[w];
+            for (int64_t i = 0; i < 15 * 8; ++i) {
+                other.row(i / 8 + 1)[i % 8] +=
+                    static_cast<Real>(means[i % 8] - own.at(15 * w + i / 8, i % 8));
+            }
+            run_blocks(model, clean, 1, {.first = 2});
+            run_blocks(model, other, 1, {.first = 2});
+            cost += mean(next_token_losses(model, other, windows[w], 1)) -
+                    mean(next_token_losses(model, clean, windows[w], 1));
+        }
+        CHECK(std::abs(cost / 2) > 0.001);
+        CHECK(splice.cost_of_mean() == doctest::Approx(cost / 2).epsilon(1e-3));
+
+        // An SAE that gives the mean whatever it reads is mean ablation.
+        Sae constant = identity_sae(8);
+        std::ranges::fill(constant.W_dec.data, Real(0));
+        for (size_t j = 0; j < 8; ++j) constant.b_dec.data[j] = static_cast<Real>(means[j]);
+        CHECK(splice.cost(constant) == doctest::Approx(splice.cost_of_mean()).epsilon(1e-3));
+    }
+}
+
+// --- arms ---------------------------------------------------------------------------------------
 
 TEST_CASE("laminar: Gaussian rows share mean and covariance with the data, and nothing else") {
     // Data of two clusters: far from Gaussian along the first axis, correlated with the second.
@@ -190,150 +276,24 @@ TEST_CASE("laminar: how far the first row of a window stands out") {
     window.data = {6, 8, 1, 0, 0, 2, 0, -2};
     CHECK(std::abs(first_row_ratio(window.matrix()) - 5) < 1e-12);
     CHECK(first_row_ratio(row_range(window.matrix(), 0, 1)) == 0);
-    Measure ratio = mean_measure({5, 5, 5, 5}, few.n_bootstrap, 1);
-    CHECK((ratio.value == 5 && ratio.interval.low == 5 && ratio.interval.high == 5));
-    Measure spread = mean_measure({1, 3, 5, 7}, few.n_bootstrap, 1);
-    CHECK((spread.value == 4 && spread.interval.low < 3 && spread.interval.high > 5));
 }
 
-TEST_CASE("laminar: density x activation, each from 0 to 1") {
+TEST_CASE("laminar: density x activation where active, each from 0 to 1") {
     SaeSummary summary = {.losses = {}, .n_row = 10};
     summary.n_live = {0, 10, 5};
-    summary.mean_latent = {0, 4, 1};
-    CHECK(std::abs(density_times_activation(summary) - (0 + 1 + 0.5 * 0.25) / 3) < 1e-12);
+    summary.mean_latent = {0, 4, 1};  // where active: -, 4, 2
+    CHECK(std::abs(density_times_activation(summary) - (0 + 1 + 0.5 * 0.5) / 3) < 1e-12);
     summary.n_live = {5, 5, 5};
     CHECK(density_times_activation(summary) == 0);
 }
 
-// --- profiles -----------------------------------------------------------------------------------
-
-TEST_CASE("laminar: a straight rise is found, and so is that there is none") {
-    Trend up = trend_of(12, 0.002, rising);
-    CHECK(std::abs(up.rise.value - 0.22 / 0.21) < 0.05);
-    CHECK(up.rise.interval.low > 0.9);
-    CHECK(up.line.value > 0.98);
-    CHECK(up.tau > 0.95);
-    CHECK(up.tau_p == 1.0 / 500);
-    CHECK(up.minimum.value == 0);
-    Trend none = trend_of(12, 0.002, flat);
-    CHECK((none.rise.interval.low < 0 && none.rise.interval.high > 0));
-    CHECK(none.tau_p > 0.05);
-    Trend down = trend_of(12, 0.002, [](double layer) { return 0.4 - 0.02 * layer; });
-    CHECK(down.rise.interval.high < -0.5);
-    CHECK(down.tau_p > 0.99);
-
-    // A rise that one layer makes alone is no rise of the network: its interval reaches zero.
-    Trend jump = trend_of(12, 0.002, [](double layer) { return layer == 11 ? 0.9 : 0.1; });
-    CHECK(jump.rise.value > 0.5);
-    CHECK(jump.rise.interval.low < 0.1);
-}
-
-TEST_CASE("laminar: a U is found, with its place") {
-    Trend u = trend_of(12, 0.002, u_shaped);
-    CHECK(u.curve.interval.low > 0.3);
-    CHECK(u.minimum.value == 6);
-    CHECK((u.minimum.interval.low >= 5 && u.minimum.interval.high <= 7));
-    CHECK(trend_of(12, 0.001, flat).curve.interval.low < 0);
-    Trend hill = trend_of(12, 0.002, [](double layer) { return 1 - u_shaped(layer); });
-    CHECK(hill.curve.interval.high < 0);
-
-    // Few layers, one layer: no crash, and no confidence.
-    Profile one(1, 1);
-    one.data = {0.3};
-    Trend alone = measure_trend(one, {4}, few, 1);
-    CHECK((alone.rise.value == 0 && alone.curve.value == 0 && alone.minimum.value == 4));
-}
-
-// --- verdicts -----------------------------------------------------------------------------------
-
-namespace {
-
-const std::vector<std::string> profile_ids = {"3a rise",       "3a line",   "3b U, MSE",
-                                              "3b place, MSE", "3b U, FVU", "3b place, FVU"};
-
-/// Numbers as the document has them, and controls that do nothing of it.
-Findings as_in_document() {
-    Findings f;
-    f.n_layer = 12;
-    f.whole = true;
-    for (int arm = 0; arm < n_arm; ++arm) {
-        bool network = arm == trained || arm == unit_scale;
-        auto falling = [](double layer) { return 0.3 - 0.01 * layer; };
-        f.density[arm] = trend_of(12, 0.002, network ? rising : flat);
-        f.mse[arm] = f.fvu[arm] = trend_of(12, 0.002, network ? u_shaped : +falling);
-    }
-    f.density[random_weights].line = f.density[gaussian].line = {0.1, {0, 0.4}};
-    f.first_token = {8, {7, 9}};
-    f.first_token_control = {1, {0.9, 1.1}};
-    return f;
-}
-
-void check_verdicts(const Findings& f, const std::string& size, const std::string& expected) {
-    for (const std::string& id : profile_ids) {
-        std::string found = verdict_of(judge(f, {}), id + size);
-        CHECK_MESSAGE(found == expected, id << size << ": " << found);
-    }
-}
-
-}  // namespace
-
-TEST_CASE("chapter 3: verdicts follow the document's numbers, for the size at hand") {
-    Findings f = as_in_document();
-    check_verdicts(f, ", small", "reproduced");
-    check_verdicts(f, ", large", "not tested");
-    CHECK(verdict_of(judge(f, {}), "3c") == "reproduced");
-
-    // Some layers only; the other size; a size that the document does not speak of.
-    f.whole = false;
-    check_verdicts(f, ", small", "not tested");
-    f.whole = true;
-    f.n_layer = 36;
-    check_verdicts(f, ", small", "not tested");
-    CHECK(verdict_of(judge(f, {}), "3a rise, large") == "reproduced");
-    f.n_layer = 24;
-    check_verdicts(f, ", large", "not tested");
-}
-
-TEST_CASE("chapter 3: every verdict can come out another way") {
-    // A control that does the same, either of the two.
-    for (Arm arm : {gaussian, random_weights}) {
-        Findings same = as_in_document();
-        same.density[arm] = same.density[trained];
-        same.mse[arm] = same.mse[trained];
-        same.fvu[arm] = same.fvu[trained];
-        check_verdicts(same, ", small", "not distinguishable from control");
-    }
-
-    // Distinct from every control, and still not what the document says.
-    Findings other = as_in_document();
-    other.density[trained].rise = {0.3, {0.25, 0.35}};
-    other.density[trained].line = {0.7, {0.6, 0.75}};
-    other.mse[trained].curve = other.fvu[trained].curve = {0.05, {0.04, 0.06}};
-    other.mse[trained].minimum = other.fvu[trained].minimum = {3, {3, 3}};
-    other.first_token = {2, {1.5, 2.5}};
-    check_verdicts(other, ", small", "not reproduced");
-    CHECK(verdict_of(judge(other, {}), "3c") == "not reproduced");
-    other.first_token_control = {2, {1, 3}};
-    CHECK(verdict_of(judge(other, {}), "3c") == "not distinguishable from control");
-
-    // Top-k that is full in every layer decides the density by itself.
-    Findings f = as_in_document();
-    Profile full(2, 12);
-    std::ranges::fill(full.data, 0.3333);
-    f.saturated = saturation(full, 1 / 3.0);
-    CHECK(verdict_of(judge(f, {}), "3a rise, small").starts_with("forced (density is k"));
-    full.data[5] = 0.31;
-    CHECK(saturation(full, 1 / 3.0) == "");
-    CHECK(saturation(full, 0) == "");
-}
-
-// --- what is kept -------------------------------------------------------------------------------
+// --- what is kept, and what it costs ------------------------------------------------------------
 
 TEST_CASE("laminar: finished layers come back to the last digit, for the same run only") {
     test::TempFolder folder;
     std::string path = folder.file("layers.tsv");
     Job a = {trained, 0.1, 3, 1}, b = {gaussian, 1, 3, 2};
-    LayerResult result = {1.0 / 3, 2.0 / 7, 1e-17, 3e300, 0.1, 511.5, 0};
+    LayerResult result = {1.0 / 3, 2.0 / 7, 1e-17, 3e300, 0.1, 511.5, 0, 0.25, -1.0 / 3, 9};
     {
         Store store(path, 42, false);
         CHECK(store.n_reused() == 0);
@@ -347,9 +307,10 @@ TEST_CASE("laminar: finished layers come back to the last digit, for the same ru
         CHECK_MESSAGE(again.find(a)->*field.value == result.*field.value, field.name);
     }
     CHECK(again.find({trained, 0.1, 3, 2}) == nullptr);
-    CHECK(again.profile(gaussian, 1, {3}, 2, 1, result_fields[0]).data == std::vector<double>{0});
+    CHECK(again.profile({gaussian, 1, 0, 2}, {3}, 1, result_fields[0]).data ==
+          std::vector<double>{0});
     CHECK(test::error_of([&] {
-              again.profile(trained, 1, {3}, 1, 1, result_fields[0]);
+              again.profile({trained, 1, 0, 1}, {3}, 1, result_fields[0]);
           }).starts_with("an SAE is missing"));
 
     std::string why = test::error_of([&] { Store other(path, 43, false); });
@@ -381,13 +342,35 @@ TEST_CASE("laminar: the hash sees every byte, in its place") {
           hash_bytes(std::string(3'000'000, 'x') + "y", hash_bytes("z")));
 }
 
+TEST_CASE("laminar: a run's hash changes with its settings and its windows") {
+    std::vector<int> ids = random_ids(40);
+    RunShape shape = {.hook = "mlp_out", .sae = {.d_in = 8, .n_latent = 32}, .n_token = 32};
+    auto hash = [&](const RunShape& s, const std::vector<size_t>& starts) {
+        return run_hash(s, {windows_at(ids, starts)}, "weights/nano");
+    };
+    uint64_t here = hash(shape, {0, 16});
+    CHECK(hash(shape, {0, 16}) == here);
+    CHECK(hash(shape, {0, 17}) != here);
+    RunShape other = shape;
+    other.learning_rate = 1;
+    CHECK(hash(other, {0, 16}) != here);
+    other = shape;
+    other.n_cut = 1;
+    CHECK(hash(other, {0, 16}) != here);
+}
+
 TEST_CASE("laminar: the plan's memory, and what is said of a scaled run") {
-    RunShape shape = {.name = "x", .model = gpt2_small, .n_token = 10'240};
+    RunShape shape = {.hook = "mlp_out", .model = gpt2_small, .n_token = 10'240};
     shape.sae = {.d_in = 768, .n_latent = 3072};
     double numbers = 124'439'808 + 10'240.0 * 768 * 2.5 + 4.0 * (2 * 768 * 3072 + 768 + 3072);
     CHECK(std::abs(memory_bound(shape) - (numbers * sizeof(Real) + 64e6)) < 1);
     CHECK(peak_memory() > 1e6);
-    CHECK(scaled_down({{5, 75, "epochs"}, {12, 12, "layers"}, {90, 80, "tokens"}}) ==
-          "5 of 75 epochs");
-    CHECK(scaled_down({}) == "");
+    RunShape here = shape, whole = shape;
+    here.n_epoch = 5, whole.n_epoch = 75, here.n_layer = whole.n_layer = 12;
+    CHECK(run_text(here, whole) ==
+          "blocks.N.mlp_out, 768 wide, in 12 layers, first token of a window kept; 3072 latents; 5 "
+          "epochs; scaled down: 5 of 75 epochs");
+    CHECK(run_text(whole, whole).ends_with("75 epochs"));
+    CHECK(width_of(gpt2_small, "mlp_pre") == 3072);
+    CHECK(density_ceiling({.n_latent = 12, .top_k = 4}) == doctest::Approx(1 / 3.0));
 }
