@@ -2,7 +2,7 @@
 // What a browser makes of it is seen by looking.
 #include <doctest/doctest.h>
 
-#include "show/report.h"
+#include "show/document.h"
 #include "support.h"
 
 using namespace vimach;
@@ -19,9 +19,7 @@ TEST_CASE("dashboard: tokens and latents have cards, and links lead to cards tha
                                 .near = {{9, 0.5}}},
                                {.latent = 9, .listed = false, .values = {1, 1.5, 1, 1}}},
                    .by_token = {{}, {2, {7, 9}, {0.5, 0.25}}, {1, {7}, {2}}, {}}};
-    Report report("R", "");
-    report.dashboard({.title = "D"}, d);
-    std::string page = report.page();
+    std::string page = html_document("R", figure_html(draw_dashboard({.title = "D"}, d), 1));
     for (const char* part :
          {"id=\"latent-7\"", "href=\"#latent-7\"", "id=\"token-0\"", "id=\"token-3\"",
           "href=\"#token-1\"", "no. 1 by R&amp;D", "&lt;b", "\\xC3", "title=\"2\"",

@@ -1,6 +1,6 @@
 // Measures and controls against SciPy's and Newcombe's numbers, and by simulation: how often a 95 %
 // interval holds the true value, how often a comparison sees a difference where there is none.
-// Beside each stands what 100,000 trials gave; here are fewer, bounds are three standard errors wide.
+// Beside each stands what 100,000 trials gave; here are fewer. Bounds allow three standard errors.
 #include "show/measure.h"
 
 #include <doctest/doctest.h>

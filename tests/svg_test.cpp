@@ -11,7 +11,7 @@
 #include "core/ensure.h"
 #include "core/rng.h"
 #include "show/document.h"
-#include "show/report.h"
+#include "show/plot.h"
 
 using namespace vimach;
 
@@ -157,7 +157,7 @@ TEST_CASE("text on colours and colours on the page can be read") {
             CHECK(contrast(static_cast<unsigned>(fill), black ? 0 : 0xFFFFFF) >= 4.5);
         }
 
-        std::string page = Report("", "").page();
+        std::string page = html_document("", "");
         CHECK(contains(page, rules.c_str()));
         CHECK((page.find(rules) > page.find("prefers-color-scheme")) == dark);
         unsigned paper = page_colour(page, "page", dark);

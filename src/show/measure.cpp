@@ -198,22 +198,4 @@ Control reference(const std::string& name, const Measure& measure) {
     return {name, Control::Kind::reference, measure};
 }
 
-// --- until chapters 2 to 4 use the above --------------------------------------------------------
-
-Measure mean_measure(const std::vector<double>& sample, int64_t n_bootstrap, uint64_t seed) {
-    ensure(!sample.empty(), "the sample is empty", "mean_measure", "pass a number");
-    auto of_units = [&](std::span<const int64_t> units) {
-        double total = 0;
-        for (int64_t i : units) total += sample[i];
-        return total / static_cast<double>(units.size());
-    };
-    auto drawn = resampled(std::ssize(sample), of_units, n_bootstrap, seed);
-    return {mean(sample), central_95(drawn)};
-}
-
-Measure sign_flip_null(const std::vector<double>& differences, int64_t n_draw, uint64_t seed) {
-    std::vector<double> means = flipped_means(differences, n_draw, seed);
-    return {mean(means), central_95(means)};
-}
-
 }  // namespace vimach

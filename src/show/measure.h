@@ -94,12 +94,4 @@ struct Finding {
     std::string forced_by = {};
 };
 
-// --- until chapters 2 to 4 use the above --------------------------------------------------------
-
-/// The mean of a sample and the interval of its bootstrap.
-Measure mean_measure(const std::vector<double>& sample, int64_t n_bootstrap, uint64_t seed);
-
-/// The mean of paired differences under random signs.
-Measure sign_flip_null(const std::vector<double>& differences, int64_t n_draw, uint64_t seed);
-
 }  // namespace vimach

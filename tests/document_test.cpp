@@ -1,6 +1,6 @@
-// The page of show/report and its figures: what it escapes, what stands behind every colour, where
+// A page and its figures: what it escapes, what stands behind every colour, where
 // axes end, and what becomes of numbers that cannot be drawn.
-#include "show/report.h"
+#include "show/document.h"
 
 #include <doctest/doctest.h>
 
@@ -12,6 +12,8 @@
 #include "core/ensure.h"
 #include "core/files.h"
 #include "core/rng.h"
+#include "show/heatmap.h"
+#include "show/plot.h"
 #include "support.h"
 #include "text/utf8.h"
 
@@ -95,26 +97,32 @@ void check_page(const std::string& page) {
           count(page, "role=\"img\" aria-label"));
 }
 
+/// A whole page of these figures, checked.
+std::string page_of(std::span<const Figure> figures) {
+    std::string body;
+    int number = 0;
+    for (const Figure& figure : figures) body += figure_html(figure, ++number);
+    std::string page = html_document("figures", body);
+    check_page(page);
+    return page;
+}
+
 std::string line_page(std::span<const Series> series, const PlotOptions& options = {}) {
-    Report report("lines", "");
-    report.line_plot({.title = "Lines", .x_label = "step", .y_label = "loss"}, series, options);
-    report.scatter({.title = "Points", .x_label = "step", .y_label = "loss"}, series, options);
-    check_page(report.page());
-    return report.page();
+    Figure both[] = {
+        draw_lines({.title = "Lines", .x_label = "step", .y_label = "loss"}, series, options),
+        draw_points({.title = "Points", .x_label = "step", .y_label = "loss"}, series, options)};
+    return page_of(both);
 }
 
 std::string heatmap_page(const Heatmap& heatmap) {
-    Report report("heatmap", "");
-    report.heatmap({.title = "Cells", .x_label = "column", .y_label = "row"}, heatmap);
-    check_page(report.page());
-    return report.page();
+    Figure one[] = {
+        draw_heatmap({.title = "Cells", .x_label = "column", .y_label = "row"}, heatmap)};
+    return page_of(one);
 }
 
 std::string token_page(std::span<const TokenCell> cells, const ColourScale& scale = {}) {
-    Report report("tokens", "");
-    report.token_heatmap({.title = "Tokens"}, cells, scale);
-    check_page(report.page());
-    return report.page();
+    Figure one[] = {draw_tokens({.title = "Tokens"}, cells, scale)};
+    return page_of(one);
 }
 
 Heatmap square(size_t n) {
@@ -150,34 +158,22 @@ TEST_CASE("text is escaped once, and bytes that are not text become visible") {
 
 TEST_CASE("nothing that a caller passes can leave its place in the page") {
     std::string evil = "</title><b a=\"'>&\xFF";
-    Report report(evil, evil);
-    report.heading(evil);
-    report.paragraph(evil);
-    report.preformatted(evil);
-    report.table(evil, {.header = {evil}, .rows = {{evil}}}, evil);
     PlotText text = {.title = evil, .x_label = evil, .y_label = evil, .caption = evil};
     std::vector<Series> series = {{.name = evil, .x = {1, 2}, .y = {1, 2}}};
-    report.line_plot(text, series, {.vertical = {{1, evil}}, .horizontal = {{2, evil}}});
-    report.scatter(text, series);
-    report.heatmap(text,
-                   {.rows = {evil}, .columns = {evil}, .values = {1}, .scale = {.label = evil}});
-    report.token_heatmap(text, std::vector<TokenCell>{{evil, evil, 1}}, {.label = evil});
-    check_page(report.page());
-    CHECK(!contains(report.page(), "<b a="));
-    CHECK(contains(report.page(), "&lt;/title&gt;&lt;b a=&quot;&#39;&gt;&amp;\\xFF"));
-}
-
-TEST_CASE("the page is written whole, with the numbers behind each figure and table") {
-    test::TempFolder folder;
-    Report report("A title", "a subtitle");
-    report.line_plot({.title = "line"}, std::vector<Series>{{"s", {1, 2}, {3, 4.5}}});
-    report.table("t", {.header = {"a", "b"}, .rows = {{"1", "x,\"y\""}}});
-    report.write(folder.file("out"));
-    CHECK(test::read_raw(folder.file("out/report.html")) == report.page());
-    CHECK(report.page().starts_with("<!DOCTYPE html>"));
-    CHECK(report.page().ends_with("</html>\n"));
-    CHECK(contains(test::read_raw(folder.file("out/figure-1.csv")), "2,4.5"));
-    CHECK(test::read_raw(folder.file("out/table-1.csv")) == "a,b\n1,\"x,\"\"y\"\"\"\n");
+    std::string body = figure_html(evil, {.header = {evil}, .rows = {{evil}}}, evil, 1);
+    Figure figures[] = {
+        draw_lines(text, series, {.vertical = {{1, evil}}, .horizontal = {{2, evil}}}),
+        draw_points(text, series),
+        draw_heatmap(text,
+                     {.rows = {evil}, .columns = {evil}, .values = {1}, .scale = {.label = evil}}),
+        draw_tokens(text, std::vector<TokenCell>{{evil, evil, 1}}, {.label = evil})};
+    for (const Figure& figure : figures) body += figure_html(figure, 1);
+    std::string page = html_document(evil, body);
+    CHECK(page.starts_with("<!DOCTYPE html>"));
+    CHECK(page.ends_with("</html>\n"));
+    check_page(page);
+    CHECK(!contains(page, "<b a="));
+    CHECK(contains(page, "&lt;/title&gt;&lt;b a=&quot;&#39;&gt;&amp;\\xFF"));
 }
 
 TEST_CASE("columns of numbers are aligned right, others not") {
