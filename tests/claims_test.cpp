@@ -1,5 +1,5 @@
-// Verdicts: the rule itself, and each claim of each chapter fed with numbers on which its verdict
-// comes out one way and then another.
+// The verdicts of chapters that do not use show/page yet: the rule itself, the table and the files.
+// The claims of a chapter are tested beside its measures.
 #include <doctest/doctest.h>
 
 #include "show/old_claims.h"
@@ -7,18 +7,6 @@
 #include "support.h"
 
 using namespace vimach;
-
-namespace {
-
-/// The verdict on one claim of a list.
-std::string verdict_of(const std::vector<OldClaim>& claims, const std::string& id) {
-    for (const OldClaim& claim : claims) {
-        if (claim.id == id) return verdict(claim);
-    }
-    return "no such claim";
-}
-
-}  // namespace
 
 TEST_CASE("verdict: each of the five, in their order") {
     OldClaim claim = {.id = "x",

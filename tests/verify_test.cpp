@@ -47,8 +47,11 @@ struct Exception {
     std::string reason;
 };
 
-/// Empty: today every quoted number is held.
-const std::vector<Exception> exceptions = {};
+/// How many of some hundred latents lie below p = 0.05 hangs on single latents, which come out
+/// otherwise with other BLAS kernels; a count of nearly 0 has no 15 % to be wrong by.
+const char* const few = "a count near 0 of latents that a top-k training draws anew";
+const std::vector<Exception> exceptions = {{"02", "p of max below 0.05, ratio", 2, few},
+                                           {"02", "p of max below 0.05, AUC", 2, few}};
 
 /// The number of the chapter whose known output a file is.
 std::string chapter_of(const TextFile& file) {

@@ -1,4 +1,5 @@
-// Chapter 2's figures: each is one function from numbers to a Figure.
+// Chapter 2's figures: each is one function from numbers to a Figure. Those of the lecture are the
+// loss, the image of tokens and latents, and activation against density.
 #pragma once
 
 #include "controls.h"
