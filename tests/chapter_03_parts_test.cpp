@@ -166,6 +166,7 @@ TEST_CASE("laminar: what the model loses with something else in a layer's place"
     Gpt2 model = model_with_loud_mlps();
     std::vector<int> ids = random_ids(40);
     std::vector<Window> windows = windows_at(ids, {0, 16, 24});
+    std::vector<double> costs_of_mean;
     for (const char* hook : {"mlp_out", "mlp_pre"}) {
         CAPTURE(std::string(hook));
         Splice splice(model, windows, 32, hook, 1);  // the first two windows
@@ -175,7 +176,11 @@ TEST_CASE("laminar: what the model loses with something else in a layer's place"
             splice.enter(layer, stream, rows.x);
             CHECK(std::abs(splice.cost(identity_sae(rows.x.cols()))) < 1e-4);
         }
+        costs_of_mean.push_back(splice.cost_of_mean());
     }
+
+    // The mean of the MLP's output costs the same from either side of gelu and W_out.
+    CHECK(costs_of_mean[0] == doctest::Approx(costs_of_mean[1]).epsilon(1e-3));
     CHECK(test::error_of([&] {
               Splice(model, windows, 32, "attn_out", 1);
           }).starts_with("cannot splice"));

@@ -72,6 +72,8 @@ TEST_CASE("chapter 3: shapes of a profile") {
     CHECK(rise_of(up, twelve) == doctest::Approx(0.22 / 0.21));
     CHECK(line_of(up, twelve) == doctest::Approx(1));
     CHECK(line_of(u, twelve) < 0.3);
+    std::vector<double> down(up.rbegin(), up.rend());
+    CHECK(line_of(down, twelve) == doctest::Approx(1));
     CHECK(curve_of(u, twelve) > 0.3);
     CHECK(curve_of(up, twelve) < 0);
     CHECK(ends_of(u) == doctest::Approx(0.45 / 0.45));
@@ -249,6 +251,11 @@ TEST_CASE("chapter 3: claims 3d can hold, and can fail") {
           Verdict::control_holds);
     CHECK(middle([](double layer) { return 0.8 - 0.1 * std::abs(layer - 6); }) ==
           Verdict::not_reproduced);
+
+    // The middle must lead both ends.
+    CHECK(middle([](double layer) {
+              return layer == 11 ? 0.02 : layer == 0 ? 0.9 : 0.1;
+          }) == Verdict::not_reproduced);
 
     // A model that does not need its middle layers says nothing about their reconstructions.
     Profiles idle = costs([](double) { return 0.1; }, 1);
