@@ -2,6 +2,7 @@
 // What a browser makes of it is seen by looking.
 #include <doctest/doctest.h>
 
+#include "show/dashboard.h"
 #include "show/document.h"
 #include "support.h"
 

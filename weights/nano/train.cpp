@@ -17,6 +17,7 @@
 #include "model/gpt2_file.h"
 #include "show/console.h"
 #include "show/document.h"
+#include "show/plot.h"
 #include "show/table.h"
 #include "weights/nano/training.h"
 
