@@ -122,11 +122,7 @@ Outcome run(const std::string& command) {
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.
 void check_refused(const std::string& command, int status, const char* phrase) {
-    Outcome outcome = run(command);
-    CHECK_MESSAGE(outcome.status == status, command);
-    CHECK_MESSAGE(outcome.err.starts_with("error: "), outcome.err);
-    CHECK_MESSAGE(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1, outcome.err);
-    CHECK_MESSAGE(outcome.err.find(phrase) != std::string::npos, outcome.err);
+    test::check_refused(run(command), command, status, phrase);
 }
 
 /// A random model with GPT-2's vocabulary under a folder of that name.

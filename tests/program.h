@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -37,6 +38,15 @@ inline Outcome shell_in(const TempFolder& folder, const std::string& command) {
         shell("cd '" + folder.path() + "' && " + command + " 2>'" + folder.file("stderr") + "'");
     outcome.err = read_raw(folder.file("stderr"));
     return outcome;
+}
+
+/// Whether a command failed with this status and one "error:" line that contains the phrase.
+inline void check_refused(const Outcome& outcome, const std::string& command, int status,
+                          const std::string& phrase) {
+    CHECK_MESSAGE(outcome.status == status, command);
+    CHECK_MESSAGE(outcome.err.starts_with("error: "), outcome.err);
+    CHECK_MESSAGE(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1, outcome.err);
+    CHECK_MESSAGE(outcome.err.find(phrase) != std::string::npos, outcome.err);
 }
 
 /// Runs a chapter's program with these words on its command line, in a folder.

@@ -112,13 +112,12 @@ Figure loss_figure(const Arm& arm) {
             series[i].y.push_back(terms[i]);
         }
     }
-    return draw_lines(
-        {.title = "The loss of the first training",
-         .x_label = "epoch",
-         .y_label = "term",
-         .caption = "The whole loss has the penalties with their weights, its terms "
-                    "are without. MSE falls by orders of magnitude; L1 hardly moves."},
-        series, {.log_y = true});
+    return draw_lines({.title = "The loss of the first training",
+                       .x_label = "epoch",
+                       .y_label = "term",
+                       .caption = "The whole loss has the penalties with their weights, its terms "
+                                  "are without. Compare how far, and how early, MSE and L1 fall."},
+                      series, {.log_y = true});
 }
 
 Figure found_figure(const Arm& arm, const Matrix& sources, const Matrix& mixed) {
@@ -134,7 +133,8 @@ Figure found_figure(const Arm& arm, const Matrix& sources, const Matrix& mixed) 
     return panels({.title = "The latents that follow the sources, over the sources",
                    .caption = "The first training with both penalties. Latents are moved and "
                               "scaled to lie on their sources; the histograms show them as they "
-                              "are: the step's latent has two values, as the step has."},
+                              "are. A latent that follows the step has two values, as the step "
+                              "has."},
                   parts);
 }
 
@@ -143,8 +143,8 @@ Figure together_figure(const Arms& arms) {
                       correlations(arms.untrained)};
     return panels({.title = "How the latents correlate with each other",
                    .caption = "The same start with both penalties, with none, and untrained. Rows "
-                              "and columns of latents that are never active are 0. The penalties "
-                              "thin the pattern out; they do not make it a diagonal."},
+                              "and columns of latents that are never active are 0. Latents "
+                              "that share nothing would leave a diagonal alone."},
                   parts);
 }
 

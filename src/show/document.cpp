@@ -131,11 +131,6 @@ a { color: var(--s0); }
   margin: 0 0 .3rem; }
 .interval { white-space: nowrap; }
 .claim .measure { font: .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
-.claim dl, .claim dt, .claim dd { margin: 0; }
-.claim dl { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; font: .875rem/1.5 system-ui,
-  "Segoe UI", Helvetica, Arial, sans-serif; font-variant-numeric: tabular-nums; }
-.claim dt { display: inline; color: var(--soft); padding-right: .4rem; }
-.claim dd { display: inline; }
 
 table { border-collapse: collapse; font: .875rem/1.45 system-ui, "Segoe UI", Helvetica, Arial,
   sans-serif; font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--soft); }
