@@ -157,10 +157,11 @@ std::string answer(const Arm& own, const Reached& reached, const Losses& losses)
         mean(own.climb.activation.front()), mean(own.ends()), climbed_deviations(own, reached),
         mean(reached.decoded), mean(reached.random), mean(values_of(reached.found.guided)));
     if (losses.decoded.empty()) return text;
-    return text + format(
-                      " To the model the decoded tokens are %.1f nats a token, random ones %.1f, "
-                      "real text %.1f.",
-                      mean(losses.decoded), mean(losses.random), mean(losses.text));
+    return text +
+           format(
+               " The model's loss per token is %.1f nats on the decoded tokens, %.1f on random "
+               "ones, %.1f on real text.",
+               mean(losses.decoded), mean(losses.random), mean(losses.text));
 }
 
 }  // namespace vimach::ch04
