@@ -161,7 +161,7 @@ Figure redundancy_figure(const Arms& arms) {
     return draw_points({.title = "Redundancy against recovery",
                         .x_label = "weaker of the two |r|",
                         .y_label = "mean |r| between active latents",
-                        .caption = "One point a training. Right of 0.95 both sources are found; "
+                        .caption = "One point per training. Right of 0.95 both sources are found; "
                                    "the lower, the less redundant."},
                        points, {.vertical = {{follows, "0.95"}}});
 }

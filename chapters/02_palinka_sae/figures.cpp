@@ -173,7 +173,7 @@ Figure scores_figure(const Examined& e) {
         {.title = "Two scores for geography",
          .x_label = "AUC",
          .y_label = "ratio of means",
-         .caption = "One point an active latent. AUC: how often a geography token has more of it "
+         .caption = "One point per active latent. AUC: how often a geography token has more of it "
                     "than another token. The line: the largest ratio that any latent has for any "
                     "random set of content words."},
         one, {.horizontal = {{e.best_random, "random sets"}}});

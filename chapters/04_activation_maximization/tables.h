@@ -24,7 +24,7 @@ Table arms_table(const Arms& arms);
 /// Where the target's dimension stands among those climbed beside it.
 std::string dimension_text(const Arms& arms);
 
-/// The nearest token of every vector and the best cosine, a row a start.
+/// The nearest token of every vector and the best cosine, one row per start.
 Table decoded_table(const Tokenizer& tokenizer, std::span<const int> decoded,
                     const Cosines& cosines);
 
