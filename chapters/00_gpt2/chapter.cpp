@@ -130,7 +130,7 @@ void chapter(const Options& options, Page& page) {
 
     page.step("See the way of the data: what can be tapped in each block N, as blocks.N.NAME.");
     page.figure(flow_figure(read_text(chapter_file(info, "data/flow.txt"))));
-    page.say("%s", tap_list().c_str());
+    page.say(tap_list());
 
     page.step("Take each token's loss: -ln of the probability that the model gave it, in nats.");
     Losses losses = losses_of(model, ids);

@@ -169,7 +169,7 @@ void chapter(const Options& options, Page& page) {
 
     page.step("Compare every latent with every source, and with untrained SAEs.");
     Arm chance = untrained_arm(trainer, s.n_untrained, seed + 1);
-    page.say("%s", followers(both).c_str());
+    page.say(followers(both));
     page.figure(found_figure(both, sources, mixed));
     page.claim("1b", recovery(both, chance));
     page.claim("1g", size_tells(both));
@@ -183,7 +183,7 @@ void chapter(const Options& options, Page& page) {
     page.claim("1d recovery", recovery_lost(arms, seed));
 
     page.step("Look at the edges of the step, start by start.");
-    page.say("%s", sharpness_text(both, sources).c_str());
+    page.say(sharpness_text(both, sources));
     page.claim("1e", edges_blunted(both, arms.nudged, sources));
 
     page.step("Ask whether an SAE without penalties is the identity.");

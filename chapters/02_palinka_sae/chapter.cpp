@@ -133,7 +133,7 @@ void chapter(const Options& options, Page& page) {
     Study study = read_study(options, page, info, s.activation);
     Tensor x = activations(study.model, study.ids, 1, study.tap);
     SaeConfig config = tied_sae(s.sae, x.cols(), s.k_share, options);
-    page.about("%s", settings_text(study, config, lengths).c_str());
+    page.about(settings_text(study, config, lengths));
 
     page.step("Train; again with other settings, more text, longer; see how far latents move.");
     Data data = make_data(study, x);
@@ -142,10 +142,10 @@ void chapter(const Options& options, Page& page) {
     page.figure(loss_figure(arms.seeds[0]));
     Groups groups = examine_all(arms, study, x, s.ratio, counts.n_set);
     const Examined &own = groups.trained[0], &start = groups.untrained[0];
-    page.say("%s", moved_text(arms, groups).c_str());
+    page.say(moved_text(arms, groups));
 
     page.step("Count the tokens on which each latent is active, trained and untrained.");
-    page.say("%s", density_text(own, start).c_str());
+    page.say(density_text(own, start));
     page.table("On how many tokens latents are active", responses_table(own, start));
     page.figure(image_figure(own));
     page.figure(latents_figure(own, start));
@@ -174,7 +174,7 @@ void chapter(const Options& options, Page& page) {
     page.claim("2f data", text_helps(arms.more_text, groups.more_text, groups.trained));
     page.claim("2f data long", text_helps(arms.longer_more, groups.longer_more, groups.longer));
     Twins twins = find_twins(groups);
-    page.say("%s", twins_text(twins).c_str());
+    page.say(twins_text(twins));
     page.claim("2h", latents_correlate(twins));
 
     page.step("Count the neurons of the MLP that a word lights.");

@@ -167,7 +167,7 @@ void chapter(const Options& options, Page& page) {
     RunShape shape = run_shape(s, c, std::ssize(layers)), whole = run_shape(full, c, c.n_layer);
     page.model(model.source);
     page.about("model: %s", describe(model).c_str());
-    page.about("%s", run_text(shape, whole).c_str());
+    page.about(run_text(shape, whole));
     auto sae_of = [&](int64_t width) { return sae_config(s, width, s.l1); };
     if (options.has("--plan")) return page.only(plan_table(shape, whole, sae_of));
 

@@ -128,7 +128,7 @@ void chapter(const Options& options, Page& page) {
     page.step("Read a text, to know how much the target varies and how high it comes.");
     Reached reached = {.text = best_windows(model, target, text, s.n_start),
                        .deviation = deviation_on_text(model, target, text)};
-    page.say("%s", text_text(text, reached).c_str());
+    page.say(text_text(text, reached));
 
     page.step("Draw vectors as wide as the embedding matrix, and climb.");
     Tensor starts = isotropic_vectors(model.W_E, s.n_start * target.n_token, seed);
@@ -148,7 +148,7 @@ void chapter(const Options& options, Page& page) {
     page.table("Climbs, means over starts", arms_table(arms));
     page.figure(climb_figure(arms));
     page.figure(gradient_figure(own));
-    page.say("%s", dimension_text(arms).c_str());
+    page.say(dimension_text(arms));
     page.figure(dimensions_figure(arms));
     page.claim("4a", grows_by_orders(arms));
 
@@ -167,7 +167,7 @@ void chapter(const Options& options, Page& page) {
     std::vector<int> decoded = decode(model.W_E, own.climb.theta);
     Cosines cosines = read_cosines(model.W_E, own, s.n_noise, seed);
     page.table("Decoded", decoded_table(tokenizer, decoded, cosines));
-    page.say("%s", distinct_text(decoded, decode(model.W_E, own.starts)).c_str());
+    page.say(distinct_text(decoded, decode(model.W_E, own.starts)));
     page.figure(strip_figure(own, model.W_E, tokenizer));
     page.table("Best cosine with any token", cosine_table(cosines));
     page.figure(cosines_figure(cosines));
@@ -180,7 +180,7 @@ void chapter(const Options& options, Page& page) {
         model, target, random_ids(model, s.n_random, target.n_token, seed + 4), s.n_random);
     reached.found = search_both(study, s, seed, progress);
     page.table("What is put in, and what comes out", reached_table(reached));
-    page.say("%s", best_text(tokenizer, reached).c_str());
+    page.say(best_text(tokenizer, reached));
     page.figure(search_figure(reached));
     page.claim("4d kept", gain_kept(reached));
 

@@ -109,13 +109,13 @@ void chapter(const Options& options, Page& page) {
     page.step("Read the same sentences with him and with her; take the MLP at the pronoun.");
     Twins twins = read_twins(options, info, model.config.n_ctx);
     Pairs pairs = pairs_at_pronoun(model, layer, twins);
-    page.say("%s", pairs_text(pairs, twins.words, draws).c_str());
+    page.say(pairs_text(pairs, twins.words, draws));
     page.figure(activations_figure(pairs));
 
     page.step("Compute both covariances, and try S w = lambda R w as it is.");
     Matrix him = centred(pairs.him), her = centred(pairs.her);
     Matrix S = covariance(him), R = covariance(her);
-    page.say("%s", rank_text(pairs).c_str());
+    page.say(rank_text(pairs));
     page.figure(covariances_figure(S, R, {"Covariances before PCA", "neuron", "neuron"}));
     Measure cured = refused(S, shrunk(R, ged.gamma));
     page.claim("5a", beside_shrunk(refused(S, R), cured, singular_by(him.rows, him.cols)));
@@ -123,7 +123,7 @@ void chapter(const Options& options, Page& page) {
     page.step("Compress: keep the principal components V of the average covariance.");
     Pca pca = average_pca(him, her);
     Matrix V = first_rows(pca.components, components_for_share(pca.variances, ged.share, ged.rule));
-    page.say("%s", components_text(pca, ged).c_str());
+    page.say(components_text(pca, ged));
     page.figure(cumulative_figure(pca, ged.share));
     page.claim("5b few", kept_share(pca, ged), {noise_share(him, ged, draws)});
 
@@ -141,7 +141,7 @@ void chapter(const Options& options, Page& page) {
     SwapTest swaps = swap_test(pairs, V, ged.gamma, draws);
     page.table("In sample", spectrum_table(for_him, for_her, S, R));
     page.table("What sets the eigenvalue?", shrinkage_table(S, R), shrinkage_note);
-    page.say("%s", swaps_text(swaps, for_him, for_her).c_str());
+    page.say(swaps_text(swaps, for_him, for_her));
     page.figure(spectra_figure(for_him, for_her, swaps));
     page.figure(sentences_figure(pairs, V, {for_him, for_her}, centre));
     page.claim("5c him", exact_measure(for_him.values[0]), {labels_swapped(swaps.for_him)});
@@ -154,7 +154,7 @@ void chapter(const Options& options, Page& page) {
     Measure left_out = contrast_measure(squares, pairs.group, draws);
     Control of_swaps = swapped_contrast(pairs, ged, draws);
     Control of_untrained = untrained_contrast(squares, untrained, ged, draws);
-    page.say("%s", untrained_text(untrained, ged).c_str());
+    page.say(untrained_text(untrained, ged));
     page.claim("5c", left_out, {of_swaps, of_untrained});
 
     page.step("Run whole sentences, left out as well, through the filters, token by token.");
@@ -178,7 +178,7 @@ void chapter(const Options& options, Page& page) {
     Matrix him_filter = product(for_him.vectors, V), her_filter = product(for_her.vectors, V);
     Matrix him_pattern = product(patterns(for_him.vectors, S), V);
     Matrix her_pattern = product(patterns(for_her.vectors, R), V);
-    page.say("%s", cosines_text(for_him, for_her).c_str());
+    page.say(cosines_text(for_him, for_her));
     page.figure(patterns_figure(him_pattern.row(0), her_pattern.row(0)));
     page.claim("5f", filter_cosine(for_him.vectors),
                {labels_swapped(swaps.angles), noise_cosine(him, ged, draws), pca_cosine(V)});

@@ -21,8 +21,8 @@ namespace {
 
 constexpr size_t terminal_columns = 80;
 
-/// printf into a string, made visible.
-std::string visible_format(const char* pattern, va_list arguments) {
+/// printf into a string.
+std::string formatted(const char* pattern, va_list arguments) {
     va_list again;
     va_copy(again, arguments);
     int size = std::vsnprintf(nullptr, 0, pattern, again);
@@ -30,7 +30,7 @@ std::string visible_format(const char* pattern, va_list arguments) {
     std::string text(static_cast<size_t>(std::max(size, 0)) + 1, '\0');
     std::vsnprintf(text.data(), text.size(), pattern, arguments);
     text.pop_back();
-    return visible_text(text, false);
+    return text;
 }
 
 /// Where the interval that begins at this bracket ends, behind its own bracket; `at` if none does.
@@ -165,14 +165,18 @@ void Page::print_run() {
     about_ += escape_text(run_);
 }
 
-void Page::about(const char* pattern, ...) {
+void Page::about(const std::string& text) {
     print_run();
+    print_wrapped("", text, 2);
+    about_ += "<br>\n" + escape_text(visible_text(text, false));
+}
+
+void Page::about(const char* pattern, ...) {
     va_list arguments;
     va_start(arguments, pattern);
-    std::string text = visible_format(pattern, arguments);
+    std::string text = formatted(pattern, arguments);
     va_end(arguments);
-    print_wrapped("", text, 2);
-    about_ += "<br>\n" + escape_text(text);
+    about(text);
 }
 
 void Page::step(const std::string& text) {
@@ -183,14 +187,18 @@ void Page::step(const std::string& text) {
     body_ += format("<h2 id=\"step-%d\">", n_step_) + escape_text(title + text) + "</h2>\n";
 }
 
-void Page::say(const char* pattern, ...) {
+void Page::say(const std::string& text) {
     print_run();
+    print_wrapped("", text, 0);
+    body_ += paragraph(visible_text(text, false));
+}
+
+void Page::say(const char* pattern, ...) {
     va_list arguments;
     va_start(arguments, pattern);
-    std::string text = visible_format(pattern, arguments);
+    std::string text = formatted(pattern, arguments);
     va_end(arguments);
-    print_wrapped("", text, 0);
-    body_ += paragraph(text);
+    say(text);
 }
 
 void Page::print_table(const std::string& title, const Table& table) {

@@ -21,6 +21,7 @@ public:
 
     /// What runs, line by line, before the first step: the model, the settings.
     void about(const char* pattern, ...) __attribute__((format(printf, 2, 3)));
+    void about(const std::string& text);
 
     /// The model's name, for claims.tsv.
     void model(const std::string& name) { model_ = name; }
@@ -30,6 +31,7 @@ public:
 
     /// A sentence, with its numbers.
     void say(const char* pattern, ...) __attribute__((format(printf, 2, 3)));
+    void say(const std::string& text);
 
     void table(const std::string& title, const Table& table, const std::string& note = {});
 
