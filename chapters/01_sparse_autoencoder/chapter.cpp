@@ -9,8 +9,8 @@
 
 #include "figures.h"
 #include "lens/decorrelation.h"
-#include "math/blas.h"
 #include "math/vector_ops.h"
+#include "model/layers.h"
 #include "show/page.h"
 #include "tables.h"
 
@@ -64,11 +64,11 @@ Forward forward(const Sae& sae, const Tensor& x) {
     // Encode: latents = act(x W_enc + b_enc), with ReLU or exact GELU, v Phi(v).
     Forward f;
     bool relu = sae.config.activation == Activation::relu;
-    f.pre_acts = f.latents = affine(x, sae.W_enc, sae.b_enc);
+    f.pre_acts = f.latents = linear(x, sae.W_enc, sae.b_enc);
     for (Real& v : f.latents.data) v = relu ? std::max(v, Real(0)) : v * vector_normal(v).cdf;
 
     // Decode: recon = latents W_dec + b_dec. What it misses is the error.
-    f.error = affine(f.latents, sae.W_dec, sae.b_dec);
+    f.error = linear(f.latents, sae.W_dec, sae.b_dec);
     for (size_t i = 0; i < x.data.size(); ++i) f.error.data[i] -= x.data[i];
 
     // MSE = mean error^2, L1 = mean |latents|, and decorrelation D = sum of C_jl^2 over j != l,

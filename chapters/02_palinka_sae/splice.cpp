@@ -31,7 +31,7 @@ Tensor rest_of_mlp(const Gpt2Block& block, const std::string& name, const Tensor
     if (name == "mlp_out") return rows;
     Tensor hidden = rows;
     if (name == "mlp_pre") gelu(hidden.matrix(), hidden.matrix());
-    return affine(hidden, block.W_out, block.b_out);
+    return linear(hidden, block.W_out, block.b_out);
 }
 
 /// n random directions at right angles: Gram and Schmidt's, [n, d].

@@ -97,16 +97,6 @@ Tensor product(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
     return c;
 }
 
-Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b) {
-    require_shape(b, {W.cols()}, "affine: b");
-    Tensor y = product(x, W);
-    for (int64_t i = 0; i < y.rows(); ++i) {
-        std::span<Real> row = y.row(i);
-        for (size_t j = 0; j < row.size(); ++j) row[j] += b.data[j];
-    }
-    return y;
-}
-
 Matrix product(const Matrix& a, const Matrix& b, bool transpose_a, bool transpose_b) {
     Matrix c(transpose_a ? a.cols : a.rows, transpose_b ? b.rows : b.cols);
     int64_t k = transpose_a ? a.rows : a.cols;

@@ -34,9 +34,6 @@ void matmul_serial(ConstMatrixView a, ConstMatrixView b, MatrixView c,
 /// The product as a new tensor: [m, k] x [k, n] -> [m, n]; nothing to accumulate on.
 Tensor product(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
 
-/// x W + b as a new tensor: [n, d_in] x [d_in, d_out], b [d_out].
-Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
-
 /// A B of matrices in double, one BLAS call on the calling thread; either may be transposed.
 Matrix product(const Matrix& a, const Matrix& b, bool transpose_a = false,
                bool transpose_b = false);

@@ -41,6 +41,12 @@ void linear(ConstMatrixView x, const Tensor& W, const Tensor& b, MatrixView y,
     });
 }
 
+Tensor linear(const Tensor& x, const Tensor& W, const Tensor& b) {
+    Tensor y({x.rows(), W.cols()});
+    linear(x.matrix(), W, b, y.matrix());
+    return y;
+}
+
 void linear_backward(ConstMatrixView x, const Tensor& W, ConstMatrixView grad_y, MatrixView grad_x,
                      const ParameterGradients& grad, const TileWork& finish) {
     require_shape(W, {grad_x.cols, grad_y.cols}, "linear_backward: W");

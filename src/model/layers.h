@@ -19,6 +19,9 @@ namespace vimach {
 void linear(ConstMatrixView x, const Tensor& W, const Tensor& b, MatrixView y,
             const TileWork& finish = {});
 
+/// The same as a new tensor.
+Tensor linear(const Tensor& x, const Tensor& W, const Tensor& b);
+
 /// Gradients of a layer's two parameters; null where they are not wanted.
 struct ParameterGradients {
     Tensor* weight = nullptr;  ///< of W or of a gain
