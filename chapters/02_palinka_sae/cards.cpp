@@ -109,30 +109,54 @@ TokenCard token_card(const Matrix& latents, const std::vector<Chosen>& chosen, i
     return card;
 }
 
+const char* name_of(double Tested::*member) {
+    return member == &Tested::auc     ? "AUC"
+           : member == &Tested::ratio ? "ratio"
+           : member == &Tested::mean  ? "activity"
+                                      : "density";
+}
+
+std::string note_of(const Chosen& chosen) {
+    if (chosen.ranks.empty()) return format("the strongest at token %ld", chosen.token);
+    std::string out;
+    for (const Rank& rank : chosen.ranks) {
+        out += format("%sno. %ld by %s", out.empty() ? "" : ", ", rank.place + 1, name_of(rank.by));
+    }
+    return out;
+}
+
+/// Puts the untrained latent of the same rank on a card, where there are as many.
+void set_rival(LatentCard& card, const Rank& rank, const Examined& start) {
+    std::vector<int64_t> order = best_by(start.tested, rank.by, rank.place + 1);
+    if (std::ssize(order) <= rank.place) return;
+    int64_t latent = order[rank.place];
+    card.rival = format("untrained, no. %ld by %s: latent %ld, AUC %.2f, density ", rank.place + 1,
+                        name_of(rank.by), latent, start.tested[latent].auc) +
+                 percent(start.tested[latent].density);
+    card.rival_values = column(start.latents, latent);
+}
+
 }  // namespace
 
 std::vector<Chosen> choose_latents(const Examined& e, int64_t n) {
     struct List {
-        const char* name;
-        std::vector<int64_t> order;
+        double Tested::*member;
+        std::vector<int64_t> order = {};
     };
-    auto n_latent = std::ssize(e.tested);
-    List lists[] = {{"AUC", best_by(e.tested, &Tested::auc, n_latent)},
-                    {"ratio", best_by(e.tested, &Tested::ratio, n_latent)},
-                    {"activity", best_by(e.tested, &Tested::mean, n_latent)},
-                    {"density", best_by(e.tested, &Tested::density, n_latent)}};
+    List lists[] = {{&Tested::auc}, {&Tested::ratio}, {&Tested::mean}, {&Tested::density}};
+    for (List& list : lists) list.order = best_by(e.tested, list.member, std::ssize(e.tested));
 
-    // Take from the lists in turn; a latent that leads two of them has two notes.
+    // Take from the lists in turn; a latent that leads two of them has two ranks.
     std::vector<Chosen> chosen;
     for (size_t place = 0; std::ssize(chosen) < n && place < e.tested.size(); ++place) {
         for (const List& list : lists) {
             if (place >= list.order.size() || std::ssize(chosen) == n) continue;
-            std::string note = format("no. %zu by %s", place + 1, list.name);
+            Rank rank = {static_cast<int64_t>(place), list.member};
             auto own = std::ranges::find(chosen, list.order[place], &Chosen::latent);
             if (own == chosen.end()) {
-                chosen.push_back({list.order[place], note, true});
+                chosen.push_back({list.order[place], {rank}});
             } else {
-                own->note += ", " + note;
+                own->ranks.push_back(rank);
             }
         }
     }
@@ -142,34 +166,34 @@ std::vector<Chosen> choose_latents(const Examined& e, int64_t n) {
         std::span<const double> z = e.latents.row(i);
         int64_t best = std::ranges::max_element(z) - z.begin();
         bool there = std::ranges::find(chosen, best, &Chosen::latent) != chosen.end();
-        if (!there && z[best] > 0) {
-            chosen.push_back({best, format("the strongest at token %ld", i), false});
-        }
+        if (!there && z[best] > 0) chosen.push_back({best, {}, i});
     }
     return chosen;
 }
 
-Figure cards_figure(const Study& study, const Sae& sae, const Examined& e) {
+Figure cards_figure(const Study& study, const Sae& sae, const Examined& e, const Examined& start) {
     std::vector<Chosen> chosen = choose_latents(e, n_listed);
     Matrix rows = to_matrix(sae.W_dec);
     std::vector<Table> words;
     if (cut_tap(study.tap).name == "mlp_out") words = words_of(study, sae, chosen);
 
-    Dashboard dashboard;
+    Dashboard dashboard = {.columns = {"AUC", "p of max", "density"}};
     dashboard.marked.resize(study.ids.size());
     for (int id : study.ids) dashboard.tokens.emplace_back(study.tokenizer.token_bytes(id));
     for (int64_t i : study.topic.tokens) dashboard.marked[i] = true;
     for (int64_t i = 0; i < std::ssize(chosen); ++i) {
         const Tested& t = e.tested[chosen[i].latent];
-        dashboard.latents.push_back({.latent = chosen[i].latent,
-                                     .note = chosen[i].note,
-                                     .listed = chosen[i].listed,
-                                     .brief = format("AUC %.2f, p of max %.3f, density %s", t.auc,
-                                                     t.auc_p_max, percent(t.density).c_str()),
-                                     .values = column(e.latents, chosen[i].latent),
-                                     .scores = score_table(t),
-                                     .extras = words.empty() ? Table{} : words[i],
-                                     .near = near_to(rows, chosen, i)});
+        LatentCard card = {
+            .latent = chosen[i].latent,
+            .note = note_of(chosen[i]),
+            .listed = !chosen[i].ranks.empty(),
+            .scores = {format("%.2f", t.auc), format("%.3f", t.auc_p_max), percent(t.density)},
+            .values = column(e.latents, chosen[i].latent),
+            .more_scores = score_table(t),
+            .extras = words.empty() ? Table{} : words[i],
+            .near = near_to(rows, chosen, i)};
+        if (card.listed) set_rival(card, chosen[i].ranks[0], start);
+        dashboard.latents.push_back(card);
     }
     for (int64_t i = 0; i < e.latents.rows; ++i) {
         dashboard.by_token.push_back(token_card(e.latents, chosen, i));
@@ -178,7 +202,8 @@ Figure cards_figure(const Study& study, const Sae& sae, const Examined& e) {
         {.title = "Single latents",
          .caption = "Geography words are underlined. Each tint runs from its own latent's smallest "
                     "value to its largest. p compares with random sets of content words, p of max "
-                    "with the best latent of each set."},
+                    "with the best latent of each set. Below a listed latent stands the one of the "
+                    "same rank before training: does it look less like geography?"},
         dashboard);
 }
 

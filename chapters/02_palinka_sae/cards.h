@@ -7,16 +7,23 @@
 
 namespace vimach::ch02 {
 
-/// Cards of the latents that come first by AUC, ratio, activity and density, and of the strongest
-/// latent of each token. Where the SAE reads mlp_out, with the words that a latent raises and
-/// lowers.
-Figure cards_figure(const Study& study, const Sae& sae, const Examined& examined);
+/// Cards of the latents that come first by AUC, ratio, activity and density, each beside the latent
+/// of the same rank before training (`start`), and of the strongest latent of each token. Where the
+/// SAE reads mlp_out, with the words that a latent raises and lowers.
+Figure cards_figure(const Study& study, const Sae& sae, const Examined& examined,
+                    const Examined& start);
 
-/// The latents that have a card: those listed, each with its places in the lists, and the others.
+/// A place, from 0 on, in the order of latents by a score.
+struct Rank {
+    int64_t place;
+    double Tested::*by;
+};
+
+/// The latents that have a card: those listed, with their ranks, then the strongest of tokens.
 struct Chosen {
     int64_t latent;
-    std::string note;
-    bool listed;
+    std::vector<Rank> ranks = {};
+    int64_t token = -1;  ///< where it is the strongest, if it has no rank
 };
 std::vector<Chosen> choose_latents(const Examined& examined, int64_t n_listed);
 

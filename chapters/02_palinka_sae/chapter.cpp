@@ -189,7 +189,7 @@ void chapter(const Options& options, Page& page) {
     page.claim("2i", loss_recovered(unseen, counts.n_projection, study.seed));
 
     page.step("Look at single latents.");
-    page.figure(cards_figure(study, arms.seeds[0].sae, own));
+    page.figure(cards_figure(study, arms.seeds[0].sae, own, start));
     page.answer(answer_text(groups), scores_figure(own));
 }
 

@@ -39,7 +39,7 @@ Figure response_curves(const Examined& trained, const Examined& untrained) {
         return sorted(name, {e.summary.n_live.begin(), e.summary.n_live.end()});
     };
     Series curves[] = {counts("trained", trained), counts("untrained", untrained)};
-    return draw_lines({.title = "On how many tokens latents are active",
+    return draw_lines({.title = "Tokens on which latents are active",
                        .x_label = "share of latents, the busiest first",
                        .y_label = "tokens"},
                       curves);
@@ -66,6 +66,27 @@ Figure activation_by_density(const Examined& e) {
                         .x_label = "share of tokens on which a latent is active",
                         .y_label = "mean over all tokens"},
                        one, {.log_x = true, .log_y = true});
+}
+
+/// How many active latents have which density, each bin twice as wide as the one before: active on
+/// 1 token, on 2 or 3, on 4 to 7 ...
+Figure density_histogram(const Examined& trained, const Examined& untrained) {
+    auto n_token = static_cast<double>(trained.latents.rows);
+    auto n_bin = static_cast<int>(std::floor(std::log2(n_token))) + 1;
+    auto outline = [&](const char* name, const Examined& e) {
+        std::vector<double> logs;
+        for (int64_t n : e.summary.n_live) {
+            if (n > 0) logs.push_back(std::log2(static_cast<double>(n)));
+        }
+        Series series = histogram(name, logs, {0, static_cast<double>(n_bin)}, n_bin);
+        for (double& x : series.x) x = std::min(std::exp2(x) / n_token, 1.0);
+        return series;
+    };
+    Series both[] = {outline("trained", trained), outline("untrained", untrained)};
+    return draw_lines({.title = "Density of all active latents",
+                       .x_label = "share of tokens on which a latent is active",
+                       .y_label = "latents"},
+                      both, {.log_x = true});
 }
 
 /// What random sets come to as a histogram, the topic as a line.
@@ -136,8 +157,8 @@ Figure image_figure(const Examined& e) {
 }
 
 Figure latents_figure(const Examined& trained, const Examined& untrained) {
-    Figure parts[] = {response_curves(trained, untrained), activation_curves(trained, untrained),
-                      activation_by_density(trained)};
+    Figure parts[] = {response_curves(trained, untrained), density_histogram(trained, untrained),
+                      activation_curves(trained, untrained), activation_by_density(trained)};
     return panels({.title = "How often latents are active, and how strong they are",
                    .caption = "Where a curve reaches 0, the latents to its right are active on no "
                               "token. Compare how much of it training has changed; and whether "

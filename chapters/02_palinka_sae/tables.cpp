@@ -170,7 +170,7 @@ std::string moved_text(const Arms& arms, const Groups& groups) {
 }
 
 Table tying_table(const Fits& tied, const Fits& untied) {
-    Table table = {.header = {"", "parameters", "FVU learnt", "held out", "untrained, held out"}};
+    Table table = {.header = {"weights", "parameters", "FVU learnt", "held out", "untrained, held out"}};
     auto add = [&](const char* name, const Fits& f) {
         add_row(table, {name, std::to_string(f.n_parameter), format("%.4f", f.fit[0]),
                         format("%.4f", mean(f.held)), format("%.4f", mean(f.untrained_held))});

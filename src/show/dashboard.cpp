@@ -5,106 +5,166 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "core/ensure.h"
+#include "show/script.h"
 
 namespace vimach {
 
 namespace {
 
-constexpr int64_t n_top = 8;      // strongest tokens listed
+constexpr int64_t n_open = 12;    // rows of the list that are not folded away
+constexpr int64_t n_top = 8;      // tokens listed on a card
 constexpr int64_t n_context = 4;  // tokens shown on either side of them
-constexpr int64_t n_bin = 20;     // of the histogram
+constexpr int64_t n_bin = 20;     // of the histogram, above 0
 
 void check_dashboard(const PlotText& text, const Dashboard& d) {
-    bool fits = d.by_token.size() == d.tokens.size();
+    bool fits = d.by_token.size() == d.tokens.size() && !d.latents.empty();
     fits &= d.marked.empty() || d.marked.size() == d.tokens.size();
-    for (const LatentCard& card : d.latents) fits &= card.values.size() == d.tokens.size();
+    for (const LatentCard& card : d.latents) {
+        fits &= card.values.size() == d.tokens.size();
+        fits &= card.rival.empty() || card.rival_values.size() == d.tokens.size();
+        fits &= !card.listed || card.scores.size() == d.columns.size();
+    }
     for (const TokenCard& card : d.by_token) fits &= card.values.size() == card.latents.size();
     auto has_card = [&](int64_t latent) {
         return std::ranges::find(d.latents, latent, &LatentCard::latent) != d.latents.end();
     };
     for (const TokenCard& card : d.by_token) fits &= std::ranges::all_of(card.latents, has_card);
     if (fits) return;
-    fail("a card does not fit the tokens", "figure '" + text.title + "'",
+    fail("a card does not fit the tokens or the list", "figure '" + text.title + "'",
          "pass one value and one card for every token, and a card for every latent named");
 }
 
 std::string label(const std::string& token) { return escape_text(visible_text(token)); }
 
-bool is_marked(const Dashboard& d, int64_t token) { return !d.marked.empty() && d.marked[token]; }
-
 /// A token as HTML, underlined where it is marked.
 std::string token_text(const Dashboard& d, int64_t token) {
     std::string text = token_html(d.tokens[token]);
-    return is_marked(d, token) ? "<u>" + text + "</u>" : text;
+    return !d.marked.empty() && d.marked[token] ? "<u>" + text + "</u>" : text;
 }
 
 std::string link_to(int64_t latent) {
     return format("<a href=\"#latent-%ld\">latent %ld</a>", latent, latent);
 }
 
-/// The text with every token tinted that has more than the least, its value as hover text.
-std::string tinted_text(const Dashboard& d, const LatentCard& card) {
-    ColourScale scale = fit_scale({.label = "activation"}, card.values);
-    std::string out = "<div class=\"tokens\">";
+// --- the histogram ------------------------------------------------------------------------------
+
+/// How many tokens have which activation: first those at 0, then n_bin bins up to the largest.
+struct Histogram {
+    std::vector<int64_t> counts = std::vector<int64_t>(n_bin + 1);
+    double high = 0;
+    int64_t most = 0;
+};
+
+Histogram count_values(const std::vector<double>& values) {
+    Histogram h = {.high = std::ranges::max(values)};
+    for (double value : values) {
+        double bin = value > 0 ? 1 + std::floor(value / h.high * n_bin) : 0;
+        ++h.counts[static_cast<size_t>(std::min(bin, static_cast<double>(n_bin)))];
+    }
+    h.most = std::ranges::max(h.counts);
+    return h;
+}
+
+/// Its bars; heights are square roots, so that one token can be seen beside two hundred.
+std::string bars(const Histogram& h, double left, double top, double step, double height) {
+    std::string out;
+    for (size_t i = 0; i < h.counts.size(); ++i) {
+        if (h.counts[i] == 0) continue;
+        double share = std::sqrt(static_cast<double>(h.counts[i]) / static_cast<double>(h.most));
+        out += format("<rect class=\"mark s%d\" x=\"%g\" y=\"%.1f\" width=\"%g\" height=\"%.1f\"/>",
+                      i == 0 ? 5 : 0, left + static_cast<double>(i) * step,
+                      top + (1 - share) * height, step * 0.8, share * height);
+    }
+    return out;
+}
+
+std::string histogram_text(const Histogram& h) {
+    int64_t n_token = std::accumulate(h.counts.begin(), h.counts.end(), int64_t(0));
+    return format("%ld tokens at 0, %ld above, up to ", h.counts[0], n_token - h.counts[0]) +
+           number_text(h.high);
+}
+
+std::string small_histogram(const LatentCard& card) {
+    Histogram h = count_values(card.values);
+    return "<svg width=\"63\" height=\"18\" role=\"img\" aria-label=\"" + histogram_text(h) +
+           "\">" + bars(h, 0, 0, 3, 18) + "</svg>";
+}
+
+std::string histogram_with_axes(const LatentCard& card) {
+    constexpr double left = 34, top = 10, step = 11, height = 72;
+    constexpr double right = left + step * (n_bin + 1), bottom = top + height;
+    Histogram h = count_values(card.values);
+    std::string out =
+        format("<svg width=\"%g\" height=\"%g\" role=\"img\" aria-label=\"Histogram: ", right + 6,
+               bottom + 34) +
+        histogram_text(h) + "\">";
+    for (auto [part, share] : {std::pair{0.0, 0.0}, {0.25, 0.5}, {1.0, 1.0}}) {
+        double y = bottom - share * height;
+        out += format("<path class=\"%s\" d=\"M%g %gH%g\"/>", part == 0 ? "axis" : "grid", left, y,
+                      right) +
+               svg_text(left - 5, y + 4, "class=\"small\" text-anchor=\"end\"",
+                        number_text(part * static_cast<double>(h.most), 3));
+    }
+    out += bars(h, left, top, step, height);
+    out += svg_text(left, bottom + 14, "class=\"small\"", "0");
+    out +=
+        svg_text(right, bottom + 14, "class=\"small\" text-anchor=\"end\"", number_text(h.high, 3));
+    out += svg_text((left + right) / 2, bottom + 29, "class=\"small\" text-anchor=\"middle\"",
+                    "activation");
+    return out + "</svg>\n<p>Tokens by activation, heights as square roots: " + histogram_text(h) +
+           ".</p>\n";
+}
+
+// --- a latent -----------------------------------------------------------------------------------
+
+/// Every token, tinted where it has more than the least, its value as hover text.
+std::string tinted_text(const Dashboard& d, const std::vector<double>& values, const char* kind) {
+    ColourScale scale = fit_scale({.label = "activation"}, values);
+    std::string out = std::string("<div class=\"tokens") + kind + "\">";
     for (size_t i = 0; i < d.tokens.size(); ++i) {
-        double value = card.values[i];
-        std::string text = token_text(d, static_cast<int64_t>(i));
+        double value = values[i];
+        out += "<span";
         if (value > scale.low) {
-            out += "<span class=\"" + colour_class(scale, colour_step(scale, value)) +
-                   "\" title=\"" + number_text(value) + "\">" + text + "</span>";
-        } else {
-            out += text;
+            out += " class=\"" + colour_class(scale, colour_step(scale, value)) + "\" title=\"" +
+                   number_text(value) + "\"";
         }
+        out += ">" + token_text(d, static_cast<int64_t>(i)) + "</span>";
     }
-    return out + "</div>\n" + colour_legend(scale, card.values);
+    return out + "</div>\n" + colour_legend(scale, values);
 }
 
-/// The strongest tokens, each between its neighbours, with its value.
-std::string strongest_tokens(const Dashboard& d, const LatentCard& card) {
-    std::vector<int64_t> order(d.tokens.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, std::greater(), [&](int64_t i) { return card.values[i]; });
-    std::string out = "<ol>\n";
+/// A token between its neighbours, with its value.
+std::string in_context(const Dashboard& d, const LatentCard& card, int64_t i) {
     auto n_token = static_cast<int64_t>(d.tokens.size());
-    for (int64_t i : std::span(order).first(std::min<size_t>(order.size(), n_top))) {
-        if (!(card.values[i] > 0)) break;
-        out += "<li>" + number_text(card.values[i]) + " <span class=\"tokens\">";
-        for (int64_t j = std::max<int64_t>(i - n_context, 0);
-             j <= std::min(i + n_context, n_token - 1); ++j) {
-            std::string token = token_text(d, j);
-            out +=
-                j == i ? "<a href=\"#token-" + std::to_string(i) + "\">" + token + "</a>" : token;
-        }
-        out += "</span></li>\n";
+    std::string out = "<li>" + number_text(card.values[i]) + " <span class=\"tokens\">";
+    for (int64_t j = std::max<int64_t>(i - n_context, 0); j <= std::min(i + n_context, n_token - 1);
+         ++j) {
+        std::string token = token_text(d, j);
+        out += j == i ? format("<a href=\"#token-%ld\">", i) + token + "</a>" : token;
     }
-    return out + "</ol>\n";
+    return out + "</span></li>\n";
 }
 
-/// How many tokens have which activation; the first bar holds those at 0.
-std::string histogram(const LatentCard& card) {
-    constexpr double width = 10, height = 56;
-    double high = std::ranges::max(card.values);
-    std::vector<int64_t> counts(n_bin + 1);
-    for (double value : card.values) {
-        double bin = value > 0 ? 1 + std::floor(value / high * n_bin) : 0;
-        ++counts[static_cast<size_t>(std::min(bin, static_cast<double>(n_bin)))];
+/// The tokens on which the latent is active that have most of it, and those that have least.
+std::string extreme_tokens(const Dashboard& d, const LatentCard& card) {
+    std::vector<int64_t> active;
+    for (int64_t i = 0; i < std::ssize(card.values); ++i) {
+        if (card.values[i] > 0) active.push_back(i);
     }
-    auto most = static_cast<double>(std::ranges::max(counts));
-    std::string bars, text;
-    for (int64_t i = 0; i <= n_bin; ++i) {
-        double share = std::sqrt(static_cast<double>(counts[i]) / most) * height;
-        bars += format(
-            "<rect class=\"mark s%d\" x=\"%.0f\" y=\"%.1f\" width=\"%.0f\" height=\"%.1f\"/>",
-            i == 0 ? 5 : 0, static_cast<double>(i) * width, height - share, width - 2, share);
-    }
-    text = format("%ld tokens at 0, %ld above, up to ", counts[0],
-                  static_cast<int64_t>(card.values.size()) - counts[0]) +
-           number_text(high);
-    return format("<svg width=\"%.0f\" height=\"%.0f\" role=\"img\" aria-label=\"Histogram: ",
-                  width * (n_bin + 1), height) +
-           text + "\">" + bars + "</svg>\n<p>" + text + " (heights are square roots)</p>\n";
+    std::ranges::stable_sort(active, std::greater(), [&](int64_t i) { return card.values[i]; });
+    size_t n_high = std::min<size_t>(active.size(), n_top);
+    size_t n_low = std::min<size_t>(active.size() - n_high, n_top);
+    std::string out = "<h4>Strongest tokens</h4>\n<ol>\n";
+    for (int64_t i : std::span(active).first(n_high)) out += in_context(d, card, i);
+    out += "</ol>\n";
+    if (n_low == 0) return out;
+    out += "<h4>Weakest tokens on which it is active</h4>\n<ol>\n";
+    std::ranges::reverse(active);
+    for (int64_t i : std::span(active).first(n_low)) out += in_context(d, card, i);
+    return out + "</ol>\n";
 }
 
 /// The latents whose decoder rows point most nearly the same way.
@@ -117,31 +177,75 @@ std::string neighbours(const LatentCard& card) {
     return out + "</ol>\n";
 }
 
-std::string extra_table(const LatentCard& card) {
-    if (card.extras.header.empty()) return "";
-    return table_html(card.extras, format("More about latent %ld", card.latent));
+std::string rival_text(const Dashboard& d, const LatentCard& card) {
+    if (card.rival.empty()) return "";
+    return "<h4>To compare: " + escape_text(card.rival) + "</h4>\n" +
+           tinted_text(d, card.rival_values, "");
 }
 
 std::string latent_card(const Dashboard& d, const LatentCard& card) {
     std::string name = format("latent %ld", card.latent);
     const char* kind = card.latent == d.latents.front().latent ? "latent first" : "latent";
-    return format("<section class=\"%s\" id=\"latent-%ld\">\n", kind, card.latent) + "<h3>" + name +
-           " <small>" + escape_text(card.note) + "</small></h3>\n" + tinted_text(d, card) +
-           "<div class=\"beside\">\n<div>\n<h4>Strongest tokens</h4>\n" +
-           strongest_tokens(d, card) + neighbours(card) + extra_table(card) +
-           "</div>\n<div>\n<h4>Scores</h4>\n" + table_html(card.scores, "Scores of " + name) +
-           "<h4>Histogram</h4>\n" + histogram(card) + "</div>\n</div>\n</section>\n";
+    std::string out = format("<section class=\"%s\" id=\"latent-%ld\">\n", kind, card.latent) +
+                      "<h3>" + name + " <small>" + escape_text(card.note) + "</small></h3>\n" +
+                      tinted_text(d, card.values, " passage") + rival_text(d, card) +
+                      "<div class=\"beside\">\n<div>\n" + extreme_tokens(d, card) +
+                      neighbours(card) + "</div>\n<div>\n<h4>Scores</h4>\n" +
+                      table_html(card.more_scores, "Scores of " + name) + "<h4>Histogram</h4>\n" +
+                      histogram_with_axes(card);
+    if (!card.extras.header.empty()) out += table_html(card.extras, "More about " + name);
+    return out + "</div>\n</div>\n</section>\n";
 }
 
-// --- the other way round ------------------------------------------------------------------------
+// --- lists --------------------------------------------------------------------------------------
+
+std::string list_table(const Dashboard& d, std::span<const LatentCard* const> cards,
+                       const char* name) {
+    std::string out = std::string(
+                          "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
+                          "aria-label=\"") +
+                      name +
+                      "\">\n<table class=\"list\">\n<thead><tr><th scope=\"col\">latent</th>";
+    for (const std::string& column : d.columns) {
+        out += "<th scope=\"col\" class=\"n\">" + escape_text(column) + "</th>";
+    }
+    out +=
+        "<th scope=\"col\">histogram</th><th scope=\"col\">strongest token</th></tr></thead>\n"
+        "<tbody>\n";
+    for (const LatentCard* card : cards) {
+        out += "<tr><td>" + link_to(card->latent) + "</td>";
+        for (const std::string& score : card->scores) {
+            out += "<td class=\"n\">" + escape_text(score) + "</td>";
+        }
+        int64_t strongest = std::ranges::max_element(card->values) - card->values.begin();
+        out += "<td>" + small_histogram(*card) + "</td><td>" + label(d.tokens[strongest]) +
+               "</td></tr>\n";
+    }
+    return out + "</tbody>\n</table>\n</div>\n";
+}
+
+/// The first latents, and the others folded away, so that the way to the card is short.
+std::string latent_choice(const Dashboard& d) {
+    std::vector<const LatentCard*> listed;
+    for (const LatentCard& card : d.latents) {
+        if (card.listed) listed.push_back(&card);
+    }
+    size_t n = std::min<size_t>(listed.size(), n_open);
+    std::string out = "<h3>Choose a latent</h3>\n<p><a href=\"#cards\">Skip to the card</a></p>\n" +
+                      list_table(d, std::span(listed).first(n), "Latents");
+    if (n == listed.size()) return out;
+    return out + format("<details>\n<summary>%zu more latents</summary>\n", listed.size() - n) +
+           list_table(d, std::span(listed).subspan(n), "More latents") + "</details>\n";
+}
 
 std::string token_choice(const Dashboard& d) {
     std::string out =
-        "<h3>Choose a token</h3>\n<p>Every token is a link to its strongest latents, "
-        "below the text.</p>\n<div class=\"tokens choice\">";
+        "<h3>Choose a token</h3>\n<p>Every token is a link to its strongest latents.</p>\n"
+        "<div class=\"tokens choice\">";
     for (size_t i = 0; i < d.tokens.size(); ++i) {
         out +=
             format("<a href=\"#token-%zu\">", i) + token_text(d, static_cast<int64_t>(i)) + "</a>";
+        if (d.tokens[i].ends_with('\n')) out += "<br>";
     }
     return out + "</div>\n";
 }
@@ -178,26 +282,17 @@ Table data_of(const Dashboard& d) {
 
 Figure draw_dashboard(const PlotText& text, const Dashboard& d) {
     check_dashboard(text, d);
-
-    // List latents, and lead to their cards.
     std::string html =
-        "<div class=\"dashboard\">\n<h3>Choose a latent</h3>\n<p><a href=\"#cards\">Skip to the "
-        "card</a></p>\n<nav aria-label=\"Latents\"><ul>\n";
-    for (const LatentCard& card : d.latents) {
-        if (!card.listed) continue;
-        html += "<li>" + link_to(card.latent) + " " + escape_text(card.brief) + "</li>\n";
-    }
-    html += "</ul></nav>\n";
-
-    // Let a token be chosen; then the cards, of which the style sheet shows one.
+        "<div class=\"dashboard\">\n" + latent_choice(d) + "<div id=\"cards\"></div>\n";
+    for (const LatentCard& card : d.latents) html += latent_card(d, card);
     html += token_choice(d);
     for (size_t i = 0; i < d.tokens.size(); ++i) html += token_card(d, i);
-    html += "<div id=\"cards\"></div>\n";
-    for (const LatentCard& card : d.latents) html += latent_card(d, card);
     return {.title = text.title,
             .caption = text.caption,
             .html = html + "</div>\n",
-            .data = data_of(d)};
+            .data = data_of(d),
+            .invitation = "Look at single latents",
+            .script = dashboard_script()};
 }
 
 }  // namespace vimach

@@ -1,11 +1,12 @@
-// What the latents of a sparse autoencoder fire on, over one text: a card for each latent (the text
-// tinted by it, its strongest tokens, a histogram, its scores, its neighbours), and the other way
-// round, for every token its strongest latents. Works with scripts off: tokens are links, and the
-// style sheet shows the card that a link leads to. Every latent that is named has a card.
+// What the latents of a sparse autoencoder fire on, over one text: a list of latents, a card for
+// each (the text tinted by it, its strongest and weakest tokens, a histogram, its scores, its
+// neighbours, a latent to compare it with), and for every token its strongest latents. Works with
+// scripts off: links lead to cards, and the style sheet shows the one that was chosen. A script
+// adds arrow keys, sorting, a filter and a panel for the chosen token. Every latent that is named
+// has a card.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,14 +16,16 @@
 namespace vimach {
 
 struct LatentCard {
-    int64_t latent;                   ///< its number, unique on a page
-    std::string note = {};            ///< why it is here
-    bool listed = true;               ///< in the list above the cards, or reached by links alone
-    std::string brief = {};           ///< what the list says beside its number
-    std::vector<double> values = {};  ///< its activation at every token
-    Table scores = {};                ///< a row for each
-    Table extras = {};                ///< a second table, e.g. the words that it raises, or none
+    int64_t latent;                        ///< its number, unique on a page
+    std::string note = {};                 ///< why it is here
+    bool listed = true;                    ///< in the list, or reached by links alone
+    std::vector<std::string> scores = {};  ///< in the list, one for each of Dashboard::columns
+    std::vector<double> values = {};       ///< its activation at every token
+    Table more_scores = {};                ///< on its card
+    Table extras = {};  ///< a second table, e.g. the words that it raises, or none
     std::vector<std::pair<int64_t, double>> near = {};  ///< latents with a card, and their cosine
+    std::string rival = {};                             ///< who it is compared with, or nothing
+    std::vector<double> rival_values = {};              ///< the other's activation at every token
 };
 
 /// The strongest latents at one token, in descending order: of those that have a card.
@@ -35,11 +38,13 @@ struct TokenCard {
 /// One text: the raw bytes of its tokens, cards of some latents, and a card for every token.
 struct Dashboard {
     std::vector<std::string> tokens = {};
-    std::vector<bool> marked = {};  ///< tokens to underline on every card, or empty
+    std::vector<bool> marked = {};          ///< tokens to underline on every card, or empty
+    std::vector<std::string> columns = {};  ///< of the list: names of scores
     std::vector<LatentCard> latents = {};
     std::vector<TokenCard> by_token = {};
 };
 
+/// Throws where a card does not fit the tokens or the columns, or a latent named has no card.
 Figure draw_dashboard(const PlotText& text, const Dashboard& dashboard);
 
 }  // namespace vimach

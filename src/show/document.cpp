@@ -14,10 +14,15 @@ constexpr const char* head = R"(<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <link rel="icon" href="data:,">
 )";
+
+/// What the browser may load and run: this page's style, and the script of this hash.
+std::string security_policy(const std::string& hash) {
+    return "<meta http-equiv=\"Content-Security-Policy\"\n      content=\"default-src 'none'; "
+           "style-src 'unsafe-inline'; img-src data:" +
+           (hash.empty() ? "" : "; script-src 'sha256-" + hash + "'") + "\">\n";
+}
 
 constexpr const char* style = R"(
 :root { color-scheme: light dark; --page: #fff; --ink: #1b1c1e; --soft: #595d63; --rule: #d9dbde;
@@ -81,25 +86,44 @@ svg .blank { fill: url(#hatch); stroke: var(--rule); }
 h3 { font-size: 1.0625rem; font-weight: 600; margin: 0 0 .4rem; }
 h4 { font: 600 .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
   margin: .6rem 0 .2rem; }
-.dashboard main > nav:last-child { margin-top: 3rem; }
-nav ul { display: flex; flex-wrap: wrap; gap: .1rem .8rem; list-style: none; padding: 0;
-  font: .875rem/1.6 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
-.dashboard a { color: var(--s0); }
-.dashboard .tokens a { color: inherit; text-decoration-color: var(--s0); }
-.choice a { padding: .15em 0; margin-right: 1px; text-decoration: none; }
-.choice a:hover { text-decoration: underline; }
-.latent { border-top: 1px solid var(--rule); padding-top: .9rem; margin-top: 1.6rem; }
-.latent small { font-weight: 400; color: var(--soft); padding-left: .5rem; }
+.dashboard a { display: inline-block; min-width: 1.5rem; min-height: 1.5rem; color: var(--s0); }
+.dashboard .tokens a { color: inherit; text-align: center; text-decoration-color: var(--s0); }
+.dashboard .choice a { text-decoration: none; }
+.dashboard .choice a:hover { text-decoration: underline; }
+.list { border-bottom: 0; }
+.list th, .list td { min-width: 0; padding: .1rem 1rem .1rem 0; white-space: nowrap;
+  vertical-align: middle; }
+.list a { line-height: 1.5rem; }
+.list .now { background: var(--shade); }
+.dashboard details .scroll { max-height: none; }
+.scripted > .scroll { max-height: 19rem; overflow: auto; }
+.scripted > .scroll th { position: sticky; top: 0; background: var(--page); }
+.dashboard button, .dashboard input { font: .875rem/1.3 system-ui, "Segoe UI", Helvetica, Arial,
+  sans-serif; min-height: 1.5rem; color: inherit; background: none; border: 1px solid var(--soft);
+  border-radius: 3px; padding: .1rem .5rem; cursor: pointer; }
+.dashboard th button { border: 0; padding: 0; font-weight: 600; min-width: 1.5rem;
+  text-decoration: underline; text-decoration-color: var(--rule); }
+.tools { display: flex; gap: .6rem; align-items: center; margin: .6rem 0;
+  font: .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
+.scripted .passage > span { cursor: pointer; }
+.picked { outline: 2px solid var(--s1); }
+.token-panel { position: fixed; inset: auto 0 0; z-index: 1; max-height: 35vh; overflow: auto;
+  background: var(--page); border: 1px solid var(--soft); padding: .5rem .9rem; }
+.token-panel li { display: inline-block; margin-right: 1.2rem; }
+@media (min-width: 77rem) {
+  .token-panel { position: sticky; top: 1rem; float: right; max-height: 90vh; width: 15.5rem;
+    margin-right: -16.75rem; }
+  .token-panel li { display: list-item; }
+}
+.latent, .token { border-top: 1px solid var(--rule); padding-top: .9rem; margin-top: 1.6rem; }
+.latent small { font-weight: 400; color: var(--soft); }
 .latent .tokens { font-size: .9375rem; line-height: 1.75; }
-.token { display: none; }
-.token:target { display: block; border-left: 3px solid var(--s0); padding: .2rem .9rem;
-  margin: .6rem 0; }
-.latent { display: none; }
-.latent:target, .dashboard:not(:has(.latent:target)) .first { display: block; }
-.latent:target h3 { color: var(--s0); }
-.dashboard ol { font: .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
+.latent, .token { display: none; }
+.latent:target, .token:target, .dashboard:not(:has(.latent:target)) .first { display: block; }
+.latent:target h3, .token:target h4 { color: var(--s0); }
+.dashboard ol { font: .875rem/1.7 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
   font-variant-numeric: tabular-nums; margin: 0; padding-left: 1.5rem; }
-.dashboard li .tokens { line-height: 1.5; font-size: .875rem; }
+.dashboard li .tokens { line-height: 1.7; font-size: .875rem; }
 .dashboard div p { font: .8125rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
   color: var(--soft); margin: .2rem 0; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 0 2rem; }
@@ -194,12 +218,14 @@ std::string svg_file(const Figure& figure) {
     return svg + "\n";
 }
 
-std::string html_document(const std::string& title, const std::string& body) {
-    std::string out = head;
+std::string html_document(const std::string& title, const std::string& body, const Script& script) {
+    std::string out = head + security_policy(script.hash);
     out += "<title>" + escape_text(title) + "</title>\n<style>" + style + colour_rules(false);
     out += std::string("@media (prefers-color-scheme: dark) {") + dark_style + colour_rules(true);
-    return out + "}\n</style>\n</head>\n<body>\n" + svg_shared() + "<main>\n" + body +
-           "</main>\n</body>\n</html>\n";
+    out += "}\n</style>\n</head>\n<body>\n" + std::string(svg_shared()) + "<main>\n" + body +
+           "</main>\n";
+    if (!script.text.empty()) out += "<script>" + script.text + "</script>\n";
+    return out + "</body>\n</html>\n";
 }
 
 std::string figure_html(const Figure& figure, int number) {

@@ -1,6 +1,6 @@
-// The frame around what a page shows: head, style sheet, captions. Inline style and drawings, no
-// scripts, nothing loaded from anywhere; light and dark, from a phone to a desk; every figure with
-// its numbers folded away below it.
+// The frame around what a page shows: head, style sheet, captions. Inline style and drawings,
+// nothing loaded from anywhere, no script but one that is named by its hash; light and dark, from a
+// phone to a desk; every figure with its numbers folded away below it.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 namespace vimach {
 
 /// A whole page around the HTML of its body.
-std::string html_document(const std::string& title, const std::string& body);
+std::string html_document(const std::string& title, const std::string& body,
+                          const Script& script = {});
 
 /// A figure or a table with its number and caption; ids are "figure-3" and "table-3".
 std::string figure_html(const Figure& figure, int number);

@@ -14,12 +14,11 @@
 #include "show/document.h"
 #include "show/html.h"
 #include "show/site.h"
+#include "show/terminal.h"
 
 namespace vimach {
 
 namespace {
-
-constexpr size_t terminal_columns = 80;
 
 /// printf into a string.
 std::string formatted(const char* pattern, va_list arguments) {
@@ -31,43 +30,6 @@ std::string formatted(const char* pattern, va_list arguments) {
     std::vsnprintf(text.data(), text.size(), pattern, arguments);
     text.pop_back();
     return text;
-}
-
-/// Where the interval that begins at this bracket ends, behind its own bracket; `at` if none does.
-size_t end_of_interval(const std::string& text, size_t at) {
-    size_t end = text.find_first_not_of("0123456789.,+-einf ", at + 1);
-    return end != text.npos && text[end] == ']' ? end + 1 : at;
-}
-
-/// The words of a text; an interval is one word.
-std::vector<std::string> words_of(const std::string& text) {
-    std::vector<std::string> words(1);
-    size_t closed = 0;  // no blank before this place parts words
-    for (size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '[') closed = end_of_interval(text, at);
-        if (text[at] == ' ' && at >= closed)
-            words.emplace_back();
-        else
-            words.back() += text[at];
-    }
-    return words;
-}
-
-/// Prints a text, made visible, in lines of at most 80 columns; those after the first are indented.
-void print_wrapped(const std::string& first, const std::string& text, size_t indent) {
-    std::string line = visible_text(first, false);
-    bool begun = false;
-    for (const std::string& word : words_of(visible_text(text, false))) {
-        auto width = static_cast<size_t>(text_columns(line) + text_columns(word)) + (begun ? 1 : 0);
-        if (begun && width > terminal_columns) {
-            std::printf("%s\n", line.c_str());
-            line = std::string(indent, ' ');
-            begun = false;
-        }
-        line += (begun ? " " : "") + word;
-        begun = true;
-    }
-    std::printf("%s\n", line.c_str());
 }
 
 Table visible(const Table& table) {
@@ -233,6 +195,8 @@ void Page::add_numbers(const std::string& file, const Table& table) {
 void Page::figure(const Figure& figure) {
     body_ += figure_html(figure, ++n_figure_);
     add_numbers(figure_file(n_figure_), figure.data);
+    if (!figure.script.text.empty()) script_ = figure.script;
+    if (!figure.invitation.empty()) invitations_[n_figure_] = figure.invitation;
 }
 
 void Page::answer(const std::string& sentence, const Figure& figure) {
@@ -246,12 +210,15 @@ void Page::answer(const std::string& sentence, const Figure& figure) {
 
 // --- claims -------------------------------------------------------------------------------------
 
+bool Page::is_stated(const std::string& id) const {
+    return std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == id; });
+}
+
 ClaimText Page::text_of(const std::string& id) const {
     std::string path = chapter_file(info_, "claims.tsv");
     auto text = std::ranges::find(texts_, id, &ClaimText::id);
     if (text == texts_.end()) fail("there is no claim " + id, path, "give it a line");
-    bool stated = std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == id; });
-    if (stated) fail("the claim " + id + " was stated twice", path, "state it once");
+    if (is_stated(id)) fail("the claim " + id + " was stated twice", path, "state it once");
     return *text;
 }
 
@@ -295,7 +262,11 @@ std::string Page::opening() const {
         out += "<p class=\"answer\"><b>This run:</b> " + escape_text(answer_) + "</p>\n";
     }
     out += "<p class=\"subtitle\">" + about_ + "<br>\n<a href=\"" +
-           escape_text(link_to_document(info_, folder_)) + "\">The chapter's document</a></p>\n";
+           escape_text(link_to_document(info_, folder_)) + "\">The chapter's document</a>";
+    for (const auto& [number, text] : invitations_) {
+        out += format("<br>\n<a href=\"#figure-%d\">", number) + escape_text(text) + "</a>";
+    }
+    out += "</p>\n";
     if (quick_) {
         out += "<p class=\"banner\">A quick run: smaller counts.";
         out += claims_.empty() ? "</p>\n" : " Verdicts may change in the full one.</p>\n";
@@ -339,9 +310,8 @@ void Page::finish() {
     if (discarded_) return;
     print_run();
     for (const ClaimText& text : texts_) {
-        bool stated =
-            std::ranges::any_of(claims_, [&](const Claim& c) { return c.text.id == text.id; });
-        if (!stated) fail("the run never stated the claim " + text.id, info_.name, "state it");
+        if (!is_stated(text.id))
+            fail("the run never stated the claim " + text.id, info_.name, "state it");
     }
     // List the claims in the order of claims.tsv, whatever step stated them.
     std::ranges::stable_sort(claims_, {}, [&](const Claim& claim) {
@@ -375,8 +345,9 @@ void Page::write_files() const {
         write_tsv(folder_ + "/claims.tsv", visible(claims_table(claims_, model_)));
     }
     std::string navigation = in_place_ ? navigation_html(info_, "Chapters, again") : "";
-    write_text(folder_ + "/report.html",
-               html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation));
+    write_text(
+        folder_ + "/report.html",
+        html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation, script_));
     if (!in_place_) return;
     write_summary(folder_,
                   {.title = info_.purpose,

@@ -4,6 +4,7 @@
 // ties the chapters together.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -79,6 +80,7 @@ private:
     void print_table(const std::string& title, const Table& table);
     void add_numbers(const std::string& file, const Table& table);
     void add_claim(const Claim& claim);
+    bool is_stated(const std::string& id) const;
     ClaimText text_of(const std::string& id) const;
     std::string opening() const;
     std::string verdicts_html() const;
@@ -94,6 +96,8 @@ private:
     bool quick_, discarded_ = false, run_printed_ = false;
     bool in_place_;  ///< whether the output goes to out/NN, among the other chapters'
     std::string folder_, run_, model_, about_, body_, answer_, opening_figure_;
+    std::map<int, std::string> invitations_;  ///< to figures, by their numbers
+    Script script_;
     std::vector<ClaimText> texts_;
     std::vector<Claim> claims_;
     std::vector<Numbers> numbers_;

@@ -16,12 +16,19 @@ struct PlotText {
     std::string title, x_label = {}, y_label = {}, caption = {};
 };
 
+/// A script of a page, and its SHA-256 in base 64, by which a browser knows that it may run.
+struct Script {
+    std::string text = {}, hash = {};
+};
+
 /// One finished figure: what is drawn, remarks on what could not be, and the numbers behind it.
 struct Figure {
     std::string title = {}, caption = {};
     std::string html = {};
     std::string note = {};
     Table data = {};
+    std::string invitation = {};  ///< a link to it at the top of the page, or none
+    Script script = {};
 };
 
 /// Figures side by side under one title and caption, each with its own title above it. Their
