@@ -1,9 +1,9 @@
 // Steps of sparse autoencoders as chapters 2 and 3 train them, at GPT-2 small's width, Adam
-// included. What decides the time is the share of live latents. Top-k sets it whatever the rows, so
-// those are random; so does a bias that lets one normal number in fifteen through. sae_laminar_seed
-// has rows with the structure of real ones (the outputs of six of nano's MLPs side by side) and an
-// SAE that has been trained as the chapter trains it; its time is that of an epoch in batches of
-// 1024.
+// included. What decides the time is the share of active latents. Top-k sets it whatever the rows,
+// so those are random; so does a bias that lets one normal number in fifteen through.
+// sae_laminar_seed has rows with the structure of real ones (the outputs of six of nano's MLPs side
+// by side) and an SAE that has been trained as the chapter trains it; its time is that of an epoch
+// in batches of 1024.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -31,14 +31,14 @@ struct Case {
     SaeAdam adam;
 };
 
-/// Every batch once; the share of live latents, of the last batch.
+/// Every batch once; the share of active latents, of the last batch.
 double run_epoch(Case& c) {
-    double live = 0;
+    double active = 0;
     for (int64_t first = 0; first < c.x.rows(); first += c.n_batch_row) {
         int64_t n = std::min(c.n_batch_row, c.x.rows() - first);
-        live = sae_train_step(c.sae, row_range(c.x.matrix(), first, n), c.adam).live_share;
+        active = sae_train_step(c.sae, row_range(c.x.matrix(), first, n), c.adam).active_share;
     }
-    return live;
+    return active;
 }
 
 /// The outputs of nano's MLPs 3 to 8 for the chapter's page, [10230, 768], in random order.
@@ -92,9 +92,9 @@ double dense_bound(const Case& c) {
 }
 
 void compare(const char* name, Case& c) {
-    double live = run_epoch(c);
+    double active = run_epoch(c);
     double ours = median_seconds([&] { run_epoch(c); });
-    add_comparison(name, ours, format("PyTorch, %.1f %% live", 100 * live).c_str(),
+    add_comparison(name, ours, format("PyTorch, %.1f %% active", 100 * active).c_str(),
                    torch_seconds(c), "s");
     add_comparison(name, ours, "dense bound", dense_bound(c), "s");
 }

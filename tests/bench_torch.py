@@ -145,4 +145,4 @@ else:
     batch = int(sys.argv[8]) if len(sys.argv) > 8 else n_row
     step = sae_step(sys.argv[2], *map(int, sys.argv[3:7]), float(sys.argv[7]), batch)
     print(median_seconds(step))
-    print("live share", (step() != 0).float().mean().item(), file=sys.stderr)
+    print("active share", (step() != 0).float().mean().item(), file=sys.stderr)

@@ -100,28 +100,28 @@ TEST_CASE("chapter 1: the page's two ceilings of a latent that is dead half of t
     Matrix sources = make_sources(3000);
     std::vector<double> a = column(sources, sine), b = column(sources, step);
     struct Latent {
-        double r, live;
+        double r, active;
     };
     auto latent = [&](double weight, double bias) {
         std::vector<double> z(a.size());
         for (size_t i = 0; i < z.size(); ++i) {
             z[i] = std::max(a[i] - 1 + weight * (b[i] - 1) + bias, 0.0);
         }
-        auto live = std::ranges::count_if(z, [](double v) { return v > 0; });
-        return Latent{correlation(a, z), static_cast<double>(live) / 3000};
+        auto active = std::ranges::count_if(z, [](double v) { return v > 0; });
+        return Latent{correlation(a, z), static_cast<double>(active) / 3000};
     };
 
-    // With the sine alone |r| reaches 0.95 where 57 % of the samples are live.
+    // With the sine alone |r| reaches 0.95 where 57 % of the samples are active.
     double bias = 0;
     while (latent(0, bias).r < 0.95) bias += 0.001;
-    CHECK(std::abs(latent(0, bias).live - 0.57) < 0.005);
+    CHECK(std::abs(latent(0, bias).active - 0.57) < 0.005);
 
     // With some of the step as well, and half of the samples at most, it stays below.
     double best = 0;
     for (double weight = -0.5; weight < 0.5; weight += 0.01) {
         for (bias = -0.3; bias < 0.3; bias += 0.01) {
             Latent z = latent(weight, bias);
-            if (z.live <= 0.5) best = std::max(best, z.r);
+            if (z.active <= 0.5) best = std::max(best, z.r);
         }
     }
     CHECK(std::abs(best - 0.936) < 2e-3);

@@ -30,9 +30,9 @@ Group responding(int64_t n_none, int64_t n_all, int64_t n_token = 3) {
     return four([&](int64_t i) {
         Examined e = {.top_k = 10, .latents = Matrix(100, 1000)};
         e.summary.n_row = 100;
-        e.summary.n_live.assign(1000, n_token);
-        std::fill_n(e.summary.n_live.begin(), n_none + i, 0);
-        std::fill_n(e.summary.n_live.end() - n_all, n_all, 100);
+        e.summary.n_active.assign(1000, n_token);
+        std::fill_n(e.summary.n_active.begin(), n_none + i, 0);
+        std::fill_n(e.summary.n_active.end() - n_all, n_all, 100);
         return e;
     });
 }

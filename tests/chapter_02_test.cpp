@@ -101,9 +101,9 @@ TEST_CASE("chapter 2: ratio and AUC are what their names say") {
     CHECK(means.ratio.at(0, 0) == doctest::Approx(3 / 0.75));
     CHECK(std::isinf(means.ratio.at(0, 1)));
     CHECK(means.ratio.at(0, 2) == 0);
-    Scores live = score_sets(z, {{0, 1}}, ratio_of_active_means);
-    CHECK(live.ratio.at(0, 0) == doctest::Approx(3 / 1.5));
-    CHECK(live.ratio.at(0, 1) == 0);
+    Scores active = score_sets(z, {{0, 1}}, ratio_of_active_means);
+    CHECK(active.ratio.at(0, 0) == doctest::Approx(3 / 1.5));
+    CHECK(active.ratio.at(0, 1) == 0);
 
     // AUC by ranks equals AUC by counting, ties included.
     Rng rng(1);
@@ -123,7 +123,7 @@ TEST_CASE("chapter 2: ratio and AUC are what their names say") {
 }
 
 TEST_CASE("chapter 2: the correction for many latents makes noise insignificant, not signal") {
-    // 400 latents of noise on 100 tokens, one of which is live on the topic and hardly elsewhere.
+    // 400 latents of noise on 100 tokens, one of which is active on the topic and hardly elsewhere.
     constexpr int64_t n_token = 100, n_latent = 400;
     Rng rng(2);
     Matrix z(n_token, n_latent);
@@ -194,7 +194,7 @@ TEST_CASE("chapter 2: overlap finds latents by what they do, whatever their numb
 TEST_CASE("chapter 2: responses, densities, neurons and redundancy") {
     Examined e;
     e.summary.n_row = 100;
-    e.summary.n_live = {0, 0, 1, 10, 11, 50, 51, 100};
+    e.summary.n_active = {0, 0, 1, 10, 11, 50, 51, 100};
     Responses r = responses(e.summary);
     CHECK((r.none == 0.25 && r.few == 0.25 && r.some == 0.25));
     CHECK((r.most == 0.125 && r.all == 0.125));

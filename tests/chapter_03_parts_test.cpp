@@ -285,10 +285,10 @@ TEST_CASE("laminar: how far the first row of a window stands out") {
 
 TEST_CASE("laminar: density x activation where active, each from 0 to 1") {
     SaeSummary summary = {.losses = {}, .n_row = 10};
-    summary.n_live = {0, 10, 5};
+    summary.n_active = {0, 10, 5};
     summary.mean_latent = {0, 4, 1};  // where active: -, 4, 2
     CHECK(std::abs(density_times_activation(summary) - (0 + 1 + 0.5 * 0.5) / 3) < 1e-12);
-    summary.n_live = {5, 5, 5};
+    summary.n_active = {5, 5, 5};
     CHECK(density_times_activation(summary) == 0);
 }
 

@@ -61,7 +61,7 @@ TEST_CASE("chapter 4: bad input gets one line that names the place and the remed
     check_refused("$A --starts 1", 2, "from 2 to 1000");
     check_refused("$A --steps 0", 2, "from 1 to 1000000");
     check_refused("$A --lambda -0.5", 2, "'-0.5' is out of range (--lambda): give a number, 0 or");
-    check_refused("$A --lambda much", 2, "'much' is no number (--lambda)");
+    check_refused("$A --lambda much", 2, "'much' is not a number (--lambda)");
     check_refused("$A --lambda inf", 2, "out of range (--lambda)");
     check_refused("$A --positions maybe", 2, "use on or off");
     check_refused("printf 'Too short' > t; $A --text t", 1, "give a longer text");

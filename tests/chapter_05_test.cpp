@@ -306,7 +306,7 @@ TEST_CASE("swap test: the rows of a group are swapped together, and swaps do not
     }
 }
 
-TEST_CASE("folds: every pair is left out once, twins together; few groups are left out singly") {
+TEST_CASE("folds: every pair is left out once, groups together; few groups are left out singly") {
     Pairs pairs = {noise(8, 3, 1), noise(8, 3, 2), {0, 1, 1, 2, 3, 4, 5, 6}};
     for (int64_t n_fold : {3, 7, 11}) {
         std::vector<FoldFit> folds = fit_folds(pairs, all_of_it, n_fold, 1);

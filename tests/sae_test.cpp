@@ -29,29 +29,29 @@ double loss_of(const Sae& sae, const Tensor& x) {
     return total_loss(sae.config, sae_forward_backward(sae, x.matrix()).losses);
 }
 
-/// Which latents are live: central differences only hold where a step does not change that.
-std::vector<bool> live_set(const Sae& sae, const Tensor& x) {
-    std::vector<bool> live;
-    for (Real value : encode(sae, x.matrix()).data) live.push_back(value != 0);
-    return live;
+/// Which latents are active: central differences only hold where a step does not change that.
+std::vector<bool> active_set(const Sae& sae, const Tensor& x) {
+    std::vector<bool> active;
+    for (Real value : encode(sae, x.matrix()).data) active.push_back(value != 0);
+    return active;
 }
 
 /// The largest gap between a gradient and central differences, over the tensor's numbers whose
-/// steps leave the live set as it is, relative to the largest of them.
+/// steps leave the active set as it is, relative to the largest of them.
 double gradient_gap(Sae sae, Tensor Sae::*member, const Tensor& grad, const Tensor& x) {
     constexpr double h = 1e-5;
     Tensor& tensor = sae.*member;
-    std::vector<bool> live = live_set(sae, x);
+    std::vector<bool> active = active_set(sae, x);
     double worst = 0, scale = 0;
     int64_t n_checked = 0;
     REQUIRE(grad.shape == tensor.shape);
     for (size_t i = 0; i < tensor.data.size(); ++i) {
         Real kept = tensor.data[i];
         tensor.data[i] = kept + static_cast<Real>(h);
-        bool same = live_set(sae, x) == live;
+        bool same = active_set(sae, x) == active;
         double above = loss_of(sae, x);
         tensor.data[i] = kept - static_cast<Real>(h);
-        same = same && live_set(sae, x) == live;
+        same = same && active_set(sae, x) == active;
         double below = loss_of(sae, x);
         tensor.data[i] = kept;
         if (!same) continue;
@@ -186,7 +186,7 @@ TEST_CASE("sae: the two forms of the decorrelation are one") {
     test::check_contains(test::error_of([&] { decorrelation(one_row); }), "two rows or more");
 }
 
-TEST_CASE("sae: lists of live latents and dense products take the same step") {
+TEST_CASE("sae: lists of active latents and dense products take the same step") {
     // Widths beyond one strip of registers, with and without a rest; more latents than one block.
     struct Shape {
         int64_t n_row, d_in, n_latent, top_k;
@@ -211,7 +211,7 @@ TEST_CASE("sae: lists of live latents and dense products take the same step") {
             double close = sizeof(Real) == 8 ? 1e-14 : 2e-6;
             CHECK(std::abs(a.losses.mse - b.losses.mse) < close * a.losses.mse);
             CHECK(std::abs(a.losses.l1 - b.losses.l1) < close * a.losses.l1);
-            CHECK(a.live_share == b.live_share);
+            CHECK(a.active_share == b.active_share);
             CHECK(test::largest_gap(a.grad.W_enc, b.grad.W_enc) < close);
             CHECK(test::largest_gap(a.grad.W_dec, b.grad.W_dec) < close);
             CHECK(test::largest_gap(a.grad.b_enc, b.grad.b_enc) < close);

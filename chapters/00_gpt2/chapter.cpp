@@ -160,24 +160,24 @@ void chapter(const Options& options, Page& page) {
     auto n_window = std::min(ids.size(), static_cast<size_t>(model.config.n_ctx));
     std::span<const int> window = std::span<const int>(ids).first(n_window);
     std::span<const int> shown = window.first(std::min<size_t>(settings.n_shown, n_window));
-    Inside inside = look_inside(model, window), blank = look_inside(untrained, window);
+    Inside inside = look_inside(model, window), bare = look_inside(untrained, window);
     page.table(
         format("The loss of the first %zu tokens, and the guess what follows them", n_window),
-        lens_table(tokenizer, inside, blank));
+        lens_table(tokenizer, inside, bare));
     page.figure(lens_heatmap(tokenizer, shown, inside, n_window));
 
     page.step("Find the head that looks at the previous token, in both models.");
     page.say(
         "Layer %ld, head %ld gives %.4f of its attention to the token before; the best head of "
         "the untrained model %.4f.",
-        inside.head.layer, inside.head.head, inside.head.attention, blank.head.attention);
+        inside.head.layer, inside.head.head, inside.head.attention, bare.head.attention);
     page.figure(head_figure(tokenizer, shown, inside.head, n_window));
 
     page.answer(format("A token of this text costs %.2f nats, a blind guess %.2f. The prediction "
                        "forms block by block: %.2f nats after block 0, %.2f after the last.",
                        mean_loss(losses), std::log(static_cast<double>(model.config.d_vocab)),
                        mean_loss(inside.lens[1]), mean_loss(inside.lens.back())),
-                lens_figure(inside, blank, model.config.d_vocab));
+                lens_figure(inside, bare, model.config.d_vocab));
 }
 
 }  // namespace vimach::ch00

@@ -84,8 +84,8 @@ Groups examine_all(const Arms& arms, const Study& study, const Tensor& x, RatioR
 
 Responses responses(const SaeSummary& summary) {
     Responses out;
-    double one = 1 / static_cast<double>(summary.n_live.size());
-    for (int64_t n : summary.n_live) {
+    double one = 1 / static_cast<double>(summary.n_active.size());
+    for (int64_t n : summary.n_active) {
         double share = static_cast<double>(n) / static_cast<double>(summary.n_row);
         double& bin = n == 0               ? out.none
                       : n == summary.n_row ? out.all
@@ -99,7 +99,7 @@ Responses responses(const SaeSummary& summary) {
 
 double active_density(const SaeSummary& summary, Middle middle) {
     std::vector<double> active;
-    for (int64_t n : summary.n_live) {
+    for (int64_t n : summary.n_active) {
         if (n > 0) active.push_back(static_cast<double>(n) / static_cast<double>(summary.n_row));
     }
     if (active.empty()) return 0;
@@ -122,7 +122,7 @@ Finding small_volume(const Groups& groups) {
 }
 
 Finding latents_survive(const Groups& groups) {
-    return against_untrained(groups, [](const Examined& e) { return e.summary.alive(); });
+    return against_untrained(groups, [](const Examined& e) { return e.summary.ever_active(); });
 }
 
 Finding latents_silent(const Groups& groups) {
@@ -217,9 +217,9 @@ Moved moved(const Training& training, const Examined& now, const Examined& start
     Matrix rows = to_matrix(training.sae.W_dec), before = to_matrix(training.start().W_dec);
     std::vector<double> cosines, rs;
     for (int64_t j = 0; j < rows.rows; ++j) {
-        if (now.summary.n_live[j] == 0) continue;
+        if (now.summary.n_active[j] == 0) continue;
         cosines.push_back(cosine(rows.row(j), before.row(j)));
-        if (start.summary.n_live[j] == 0) continue;
+        if (start.summary.n_active[j] == 0) continue;
         rs.push_back(correlation(column(now.latents, j), column(start.latents, j)));
     }
     if (rs.empty()) return {};

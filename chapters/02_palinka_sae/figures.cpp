@@ -36,7 +36,7 @@ std::vector<double> of_latents(const Examined& e, double Tested::*member) {
 
 Figure response_curves(const Examined& trained, const Examined& untrained) {
     auto counts = [](const char* name, const Examined& e) {
-        return sorted(name, {e.summary.n_live.begin(), e.summary.n_live.end()});
+        return sorted(name, {e.summary.n_active.begin(), e.summary.n_active.end()});
     };
     Series curves[] = {counts("trained", trained), counts("untrained", untrained)};
     return draw_lines({.title = "Tokens on which latents are active",
@@ -75,7 +75,7 @@ Figure density_histogram(const Examined& trained, const Examined& untrained) {
     auto n_bin = static_cast<int>(std::floor(std::log2(n_token))) + 1;
     auto outline = [&](const char* name, const Examined& e) {
         std::vector<double> logs;
-        for (int64_t n : e.summary.n_live) {
+        for (int64_t n : e.summary.n_active) {
             if (n > 0) logs.push_back(std::log2(static_cast<double>(n)));
         }
         Series series = histogram(name, logs, {0, static_cast<double>(n_bin)}, n_bin);

@@ -153,8 +153,8 @@ std::string density_text(const Examined& trained, const Examined& untrained) {
         "k / n_latent = %.4f; of latents that are active at all: mean %.4f, median %.4f. Latents "
         "active on at least one token: %.4f, %.4f could be (untrained %.4f).",
         now.fvu, now.l0, trained.top_k, start.fvu, start.l0, now.density(), ceiling,
-        active_density(now, mean_of), active_density(now, median_of), now.alive(),
-        std::min(1.0, ceiling * static_cast<double>(now.n_row)), start.alive());
+        active_density(now, mean_of), active_density(now, median_of), now.ever_active(),
+        std::min(1.0, ceiling * static_cast<double>(now.n_row)), start.ever_active());
 }
 
 std::string moved_text(const Arms& arms, const Groups& groups) {
@@ -170,7 +170,8 @@ std::string moved_text(const Arms& arms, const Groups& groups) {
 }
 
 Table tying_table(const Fits& tied, const Fits& untied) {
-    Table table = {.header = {"weights", "parameters", "FVU learnt", "held out", "untrained, held out"}};
+    Table table = {
+        .header = {"weights", "parameters", "FVU learnt", "held out", "untrained, held out"}};
     auto add = [&](const char* name, const Fits& f) {
         add_row(table, {name, std::to_string(f.n_parameter), format("%.4f", f.fit[0]),
                         format("%.4f", mean(f.held)), format("%.4f", mean(f.untrained_held))});

@@ -15,7 +15,7 @@ namespace vimach::ch03 {
 
 LayerResult result_of(const SaeSummary& summary) {
     return {.density = summary.density(),
-            .alive = summary.alive(),
+            .ever_active = summary.ever_active(),
             .mse = summary.losses.mse,
             .l1 = summary.losses.l1,
             .fvu = summary.fvu,
@@ -27,17 +27,17 @@ double density_times_activation(const SaeSummary& summary) {
     // Take each latent's mean over the rows on which it is active.
     std::vector<double> active = summary.mean_latent;
     for (size_t j = 0; j < active.size(); ++j) {
-        auto n_live = static_cast<double>(summary.n_live[j]);
-        active[j] = n_live > 0 ? active[j] * static_cast<double>(summary.n_row) / n_live : 0;
+        auto n_active = static_cast<double>(summary.n_active[j]);
+        active[j] = n_active > 0 ? active[j] * static_cast<double>(summary.n_row) / n_active : 0;
     }
 
     // Scale both to 0 ... 1 and multiply.
-    auto [least, most] = std::ranges::minmax(summary.n_live);
+    auto [least, most] = std::ranges::minmax(summary.n_active);
     auto [low, high] = std::ranges::minmax(active);
     if (least == most || low == high) return 0;
     double total = 0;
     for (size_t j = 0; j < active.size(); ++j) {
-        total += static_cast<double>(summary.n_live[j] - least) * (active[j] - low);
+        total += static_cast<double>(summary.n_active[j] - least) * (active[j] - low);
     }
     return total / static_cast<double>(most - least) / (high - low) /
            static_cast<double>(active.size());

@@ -19,27 +19,27 @@ constexpr const char* arm_names[n_arm] = {"trained", "unit scale", "Gaussian", "
 /// What came of one SAE after its last epoch, over all rows; the last three are losses of the
 /// model in nats a token, above that of the model as it is (see splice.h).
 struct LayerResult {
-    double density = 0;    ///< share of all latents and rows that are active
-    double alive = 0;      ///< share of latents that are active on one row or more
-    double mse = 0;        ///< mean (recon - x)^2, in the layer's own units
-    double l1 = 0;         ///< mean |latents|, in the layer's own units
-    double fvu = 0;        ///< fraction of the variance unexplained
-    double l0 = 0;         ///< active latents of a row
-    double together = 0;   ///< mean over latents of density x activation, each scaled to 0 ... 1
-    double ablated = 0;    ///< with the mean of the MLP's output in its place
-    double spliced = 0;    ///< with the reconstruction in place of what the SAE reads
-    double untrained = 0;  ///< the same before the first step
+    double density = 0;      ///< share of all latents and rows that are active
+    double ever_active = 0;  ///< share of latents that are active on one row or more
+    double mse = 0;          ///< mean (recon - x)^2, in the layer's own units
+    double l1 = 0;           ///< mean |latents|, in the layer's own units
+    double fvu = 0;          ///< fraction of the variance unexplained
+    double l0 = 0;           ///< active latents of a row
+    double together = 0;     ///< mean over latents of density x activation, each scaled to 0 ... 1
+    double ablated = 0;      ///< with the mean of the MLP's output in its place
+    double spliced = 0;      ///< with the reconstruction in place of what the SAE reads
+    double untrained = 0;    ///< the same before the first step
 };
 
 /// LayerResult's numbers in the order of its members, and one made of two of them: what a plot of
 /// the loss shows, MSE or MSE + L1.
-enum Field { density, alive, mse, l1, fvu, l0, together, ablated, spliced, untrained, loss };
+enum Field { density, ever_active, mse, l1, fvu, l0, together, ablated, spliced, untrained, loss };
 struct ResultField {
     const char* name;
     double LayerResult::*value;
 };
 constexpr ResultField result_fields[] = {{"density", &LayerResult::density},
-                                         {"alive", &LayerResult::alive},
+                                         {"ever active", &LayerResult::ever_active},
                                          {"MSE", &LayerResult::mse},
                                          {"L1", &LayerResult::l1},
                                          {"FVU", &LayerResult::fvu},

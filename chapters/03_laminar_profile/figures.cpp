@@ -100,7 +100,7 @@ Figure fvu_figure(const Profiles& p) {
 
 Figure latents_figure(const Profiles& p) {
     Figure parts[] = {
-        draw(p, alive, {.title = "Ever active", .y_label = "share of latents"},
+        draw(p, ever_active, {.title = "Ever active", .y_label = "share of latents"},
              {.horizontal = {{0, "none"}, {1, "all"}}}),
         draw(p, together, {.title = "Density times activation", .y_label = "mean over latents"},
              {.horizontal = {{0, "none"}}})};

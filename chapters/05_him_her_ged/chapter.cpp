@@ -87,17 +87,18 @@ Matrix at_pronoun(const Gpt2& model, int64_t layer, const std::vector<Sentence>&
          "choose another --layer");
 }
 
-Pairs pairs_at_pronoun(const Gpt2& model, int64_t layer, const Twins& twins) {
-    return {at_pronoun(model, layer, twins.him), at_pronoun(model, layer, twins.her),
-            group_by_beginning(twins.him)};
+Pairs pairs_at_pronoun(const Gpt2& model, int64_t layer, const SentencePairs& sentences) {
+    return {at_pronoun(model, layer, sentences.him), at_pronoun(model, layer, sentences.her),
+            group_by_beginning(sentences.him)};
 }
 
 /// The same at every token of each pair.
-std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer, const Twins& twins) {
+std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer,
+                                      const SentencePairs& sentences) {
     std::vector<TokenPair> out;
-    for (size_t i = 0; i < twins.him.size(); ++i) {
-        out.push_back({expansion(model, layer, twins.him[i].ids),
-                       expansion(model, layer, twins.her[i].ids), twins.him[i].pronoun});
+    for (size_t i = 0; i < sentences.him.size(); ++i) {
+        out.push_back({expansion(model, layer, sentences.him[i].ids),
+                       expansion(model, layer, sentences.her[i].ids), sentences.him[i].pronoun});
     }
     return out;
 }
@@ -107,9 +108,9 @@ void chapter(const Options& options, Page& page) {
     const auto& [ged, centre] = settings;
 
     page.step("Read the same sentences with him and with her; take the MLP at the pronoun.");
-    Twins twins = read_twins(options, info, model.config.n_ctx);
-    Pairs pairs = pairs_at_pronoun(model, layer, twins);
-    page.say(pairs_text(pairs, twins.words, draws));
+    SentencePairs sentences = read_sentence_pairs(options, info, model.config.n_ctx);
+    Pairs pairs = pairs_at_pronoun(model, layer, sentences);
+    page.say(pairs_text(pairs, sentences.words, draws));
     page.figure(activations_figure(pairs));
 
     page.step("Compute both covariances, and try S w = lambda R w as it is.");
@@ -149,7 +150,7 @@ void chapter(const Options& options, Page& page) {
 
     page.step("Leave pairs out, do all of it with the others, and try the filters on those.");
     std::vector<FoldFit> folds = fit_folds(pairs, ged, draws.n_fold, draws.seed);
-    Pairs untrained = pairs_at_pronoun(random_gpt2(model.config, draws.seed), layer, twins);
+    Pairs untrained = pairs_at_pronoun(random_gpt2(model.config, draws.seed), layer, sentences);
     Squares squares = left_out_squares(pairs, folds);
     Measure left_out = contrast_measure(squares, pairs.group, draws);
     Control of_swaps = swapped_contrast(pairs, ged, draws);
@@ -158,10 +159,10 @@ void chapter(const Options& options, Page& page) {
     page.claim("5c", left_out, {of_swaps, of_untrained});
 
     page.step("Run whole sentences, left out as well, through the filters, token by token.");
-    std::vector<TokenPair> tokens = left_out_tokens(at_every_token(model, layer, twins), folds);
+    std::vector<TokenPair> tokens = left_out_tokens(at_every_token(model, layer, sentences), folds);
     Directions filters = fold_directions(folds, Along::him_over_her, him.rows);
     page.table("Shares of pairs left out", token_table(tokens, folds));
-    page.figure(pair_figure(twins.tokens[0], tokens[0], filters[0]));
+    page.figure(pair_figure(sentences.tokens[0], tokens[0], filters[0]));
     page.forced("5d before", gap_before(tokens, filters), "a token sees only what precedes it");
     page.claim("5d gap", gap_share(tokens, filters), {random_gap_share(tokens, draws)});
     page.claim("5d sign", sign_share(tokens, filters), {random_sign_share(tokens, draws)});
@@ -185,7 +186,7 @@ void chapter(const Options& options, Page& page) {
 
     page.step("Give him's token her value along one direction u: a + ((b - a) . u) u; go on.");
     auto plan = plan_patches(pairs, {him_filter, her_filter, him_pattern, her_pattern}, V, draws);
-    Matrix kl = patch_pairs(model, layer, twins.him, pairs, plan.directions);
+    Matrix kl = patch_pairs(model, layer, sentences.him, pairs, plan.directions);
     page.table("Next token: KL(clean || patched)", patch_table(kl, plan));
     page.claim("5g", kl_share(kl, filter_column, pairs.group, draws), {random_kl_share(kl, plan)});
 

@@ -1,5 +1,5 @@
 // Pairs of samples, and GED on parts of them: folds that leave pairs out, samples in which him and
-// her are swapped, resampled lists of pairs. Pairs of one group (twins, whose sentences are the
+// her are swapped, resampled lists of pairs. Pairs of one group (whose sentences are the
 // same up to the pronoun) always stay together.
 #pragma once
 

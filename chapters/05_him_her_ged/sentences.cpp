@@ -107,11 +107,11 @@ std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& t
 
 namespace {
 
-void check_twins(const std::vector<Sentence>& him, const std::vector<Sentence>& her) {
+void check_pairs(const std::vector<Sentence>& him, const std::vector<Sentence>& her) {
     for (size_t i = 0; i < std::min(him.size(), her.size()); ++i) {
-        std::vector<int> twin = her[i].ids;
-        if (her[i].pronoun == him[i].pronoun) twin[her[i].pronoun] = him[i].ids[him[i].pronoun];
-        if (twin == him[i].ids) continue;
+        std::vector<int> other = her[i].ids;
+        if (her[i].pronoun == him[i].pronoun) other[her[i].pronoun] = him[i].ids[him[i].pronoun];
+        if (other == him[i].ids) continue;
         fail("the two sentences differ in more than the word", him[i].place + "; " + her[i].place,
              "give both files the same sentences in the same order");
     }
@@ -123,21 +123,21 @@ void check_twins(const std::vector<Sentence>& him, const std::vector<Sentence>& 
 
 }  // namespace
 
-Twins read_twins(const Options& options, const ChapterInfo& info, int64_t n_ctx) {
+SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& info, int64_t n_ctx) {
     Tokenizer tokenizer = load_tokenizer();
     Words words = read_words(options.text("--words", "him,her"), tokenizer);
     std::string him = options.text("--him", chapter_file(info, "data/him.txt"));
     std::string her = options.text("--her", chapter_file(info, "data/her.txt"));
-    Twins twins = {read_sentences(him, tokenizer, words.him, n_ctx),
-                   read_sentences(her, tokenizer, words.her, n_ctx),
-                   words,
-                   {}};
-    check_twins(twins.him, twins.her);
-    for (const Sentence& s : twins.him) {
-        twins.tokens.emplace_back();
-        for (int id : s.ids) twins.tokens.back().emplace_back(tokenizer.token_bytes(id));
+    SentencePairs sentences = {read_sentences(him, tokenizer, words.him, n_ctx),
+                               read_sentences(her, tokenizer, words.her, n_ctx),
+                               words,
+                               {}};
+    check_pairs(sentences.him, sentences.her);
+    for (const Sentence& s : sentences.him) {
+        sentences.tokens.emplace_back();
+        for (int id : s.ids) sentences.tokens.back().emplace_back(tokenizer.token_bytes(id));
     }
-    return twins;
+    return sentences;
 }
 
 std::vector<int64_t> group_by_beginning(const std::vector<Sentence>& sentences) {

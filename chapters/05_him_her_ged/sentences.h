@@ -32,7 +32,7 @@ std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& t
                                      const std::string& word, int64_t n_ctx);
 
 /// The same sentences with either word: him[i] and her[i] are equal but for it.
-struct Twins {
+struct SentencePairs {
     std::vector<Sentence> him, her;
     Words words;
     std::vector<std::vector<std::string>> tokens;  ///< of every him[i], as text
@@ -40,7 +40,7 @@ struct Twins {
 
 /// Both files, as --him, --her and --words name them. Throws unless sentence i of both is the same
 /// but for the word, token by token.
-Twins read_twins(const Options& options, const ChapterInfo& info, int64_t n_ctx);
+SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& info, int64_t n_ctx);
 
 /// Sentences that begin alike up to the word have the same activations there: one group.
 std::vector<int64_t> group_by_beginning(const std::vector<Sentence>& sentences);

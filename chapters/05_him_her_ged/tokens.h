@@ -1,5 +1,5 @@
-// Claim 5d: whole sentences through a filter. A him-sentence and its her-twin are compared token by
-// token on pairs that the filter has not seen.
+// Claim 5d: whole sentences through a filter. A him-sentence and its her-sentence are compared
+// token by token on pairs that the filter has not seen.
 #pragma once
 
 #include <functional>

@@ -45,7 +45,7 @@ void for_each_block(const Sae& sae, ConstMatrixView x,
 // --- sums over rows -----------------------------------------------------------------------------
 
 struct RowSums {
-    double squares = 0, sizes = 0, live = 0;
+    double squares = 0, sizes = 0, active = 0;
 };
 
 /// Sums of squares, of absolute values and of numbers that are not 0; in Real along a row, in
@@ -55,16 +55,16 @@ RowSums sum_rows(ConstMatrixView m) {
     parallel_ranges(m.rows, row_grain, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             std::span<const Real> row(m.data + i * m.stride, static_cast<size_t>(m.cols));
-            int32_t n_live = 0;
-            for (Real value : row) n_live += value != 0;
-            rows[i] = {sum_of_squares(row), sum_of_sizes(row), static_cast<double>(n_live)};
+            int32_t n_active = 0;
+            for (Real value : row) n_active += value != 0;
+            rows[i] = {sum_of_squares(row), sum_of_sizes(row), static_cast<double>(n_active)};
         }
     });
     RowSums total;
     for (const RowSums& row : rows) {
         total.squares += row.squares;
         total.sizes += row.sizes;
-        total.live += row.live;
+        total.active += row.active;
     }
     return total;
 }
@@ -117,9 +117,9 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
         encode_block(sae, rows, f);
         RowSums sums = sum_rows(f.latents.matrix());
         step.losses.l1 += sums.sizes;
-        step.live_share += sums.live;
+        step.active_share += sums.active;
         if (first == 0) {
-            double share = sums.live / static_cast<double>(f.latents.size());
+            double share = sums.active / static_cast<double>(f.latents.size());
             sparse =
                 c.activation == Activation::relu && c.decorrelation == 0 && share <= c.sparse_below;
             if (!sparse) step.grad.W_dec = Tensor(sae.W_dec.shape);
@@ -142,7 +142,7 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
     if (sparse) step.losses.mse = step_on_lists(sae, x, lists, step.grad, decoder, encoder);
     step.losses.mse /= n_number;
     step.losses.l1 /= n_latent;
-    step.live_share /= n_latent;
+    step.active_share /= n_latent;
     return sparse;
 }
 
@@ -255,14 +255,14 @@ SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam) {
     };
 
     SaeStep step;
-    if (run_batch(sae, x, adam.room, step, decoder, encoder)) {
+    if (run_batch(sae, x, adam.buffers, step, decoder, encoder)) {
         ++adam.n_step;
         adam_step(sae.b_enc, step.grad.b_enc, adam.b_enc, adam.n_step, adam.settings);
         adam_step(sae.b_dec, step.grad.b_dec, adam.b_dec, adam.n_step, adam.settings);
     } else {
         adam_step(sae, step.grad, adam);
     }
-    return {step.losses, step.live_share};
+    return {step.losses, step.active_share};
 }
 
 // --- what a trained SAE does --------------------------------------------------------------------
@@ -271,7 +271,7 @@ SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
     const SaeConfig& c = sae.config;
     check_batch(sae, x);
     SaeSummary out = {.losses = {}, .n_row = x.rows};
-    out.n_live.resize(static_cast<size_t>(c.n_latent));
+    out.n_active.resize(static_cast<size_t>(c.n_latent));
     out.mean_latent.resize(static_cast<size_t>(c.n_latent));
 
     // Add up the blocks' latents and errors.
@@ -283,11 +283,11 @@ SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
         RowSums sums = sum_rows(f.latents.matrix());
         out.losses.mse += sum_rows(f.error.matrix()).squares;
         out.losses.l1 += sums.sizes;
-        out.l0 += sums.live;
+        out.l0 += sums.active;
         parallel_ranges(c.n_latent, 256, [&](int64_t begin, int64_t end) {
             for (int64_t i = 0; i < rows.rows; ++i) {
                 const Real* z = f.latents.data.data() + i * c.n_latent;
-                for (int64_t j = begin; j < end; ++j) out.n_live[j] += z[j] > 0;
+                for (int64_t j = begin; j < end; ++j) out.n_active[j] += z[j] > 0;
                 for (int64_t j = begin; j < end; ++j) out.mean_latent[j] += z[j];
             }
         });
@@ -316,13 +316,13 @@ SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
 
 double SaeSummary::density() const {
     double total = 0;
-    for (int64_t count : n_live) total += static_cast<double>(count);
-    return total / static_cast<double>(n_row) / static_cast<double>(n_live.size());
+    for (int64_t count : n_active) total += static_cast<double>(count);
+    return total / static_cast<double>(n_row) / static_cast<double>(n_active.size());
 }
 
-double SaeSummary::alive() const {
-    auto count = std::count_if(n_live.begin(), n_live.end(), [](int64_t n) { return n > 0; });
-    return static_cast<double>(count) / static_cast<double>(n_live.size());
+double SaeSummary::ever_active() const {
+    auto count = std::count_if(n_active.begin(), n_active.end(), [](int64_t n) { return n > 0; });
+    return static_cast<double>(count) / static_cast<double>(n_active.size());
 }
 
 }  // namespace vimach

@@ -2,7 +2,7 @@
 //   loss = mean (recon - x)^2 + l1 * mean |latents| + decorrelation * sum_{i != j} cov_ij^2,
 // every gradient by hand (derivations: docs/01_sparse_autoencoder.md, docs/02_palinka_sae.md).
 // Rows are worked off in blocks, so that memory beyond the weights does not grow with the data;
-// where few latents are live, everything after the encoder touches only those (lens/sae_sparse).
+// where few latents are active, everything after the encoder touches only those (lens/sae_sparse).
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ double total_loss(const SaeConfig& config, const SaeLosses& losses);
 
 struct SaeStep {
     SaeLosses losses = {};
-    double live_share = 0;  ///< of the latents, over all rows
+    double active_share = 0;  ///< of the latents, over all rows
     SaeGradients grad = {};
 };
 
@@ -45,15 +45,15 @@ SaeStep sae_forward_backward(const Sae& sae, ConstMatrixView x);
 struct SaeForward {
     Tensor pre_acts = {}, latents = {};  ///< [n_row, n_latent]
     Tensor error = {};                   ///< recon - x, [n_row, d_in]
-    Tensor grad_pre = {};                ///< room for the gradient of pre_acts, [n_row, n_latent]
+    Tensor grad_pre = {};                ///< buffer for the gradient of pre_acts, [n_row, n_latent]
 };
 
-/// Adam's memory for one Sae, and the room that each step leaves to the next.
+/// Adam's memory for one Sae, and the buffers that each step leaves to the next.
 struct SaeAdam {
     AdamSettings settings = {};
     int64_t n_step = 0;
     AdamMoments W_enc = {}, b_enc = {}, W_dec = {}, b_dec = {};
-    SaeForward room = {};
+    SaeForward buffers = {};
 };
 
 /// One step of all weights.
@@ -61,7 +61,7 @@ void adam_step(Sae& sae, const SaeGradients& grad, SaeAdam& adam);
 
 struct SaeTrained {
     SaeLosses losses = {};  ///< before the step
-    double live_share = 0;
+    double active_share = 0;
 };
 
 /// sae_forward_backward and adam_step at once: where latents are sparse, each latent's gradient is
@@ -75,14 +75,14 @@ struct SaeSummary {
     SaeLosses losses;  ///< without decorrelation
     int64_t n_row = 0;
     double fvu = 0;                        ///< sum (recon - x)^2 / sum (x - column mean)^2
-    double l0 = 0;                         ///< live latents of a row, mean
-    std::vector<int64_t> n_live = {};      ///< of every latent: rows on which it is above 0
+    double l0 = 0;                         ///< active latents of a row, mean
+    std::vector<int64_t> n_active = {};    ///< of every latent: rows on which it is above 0
     std::vector<double> mean_latent = {};  ///< of every latent, over all rows
 
-    /// Share of all latents and rows that are live.
+    /// Share of all latents and rows that are active.
     double density() const;
-    /// Share of latents that are live on one row or more.
-    double alive() const;
+    /// Share of latents that are active on one row or more.
+    double ever_active() const;
 };
 SaeSummary summarise(const Sae& sae, ConstMatrixView x);
 

@@ -33,7 +33,7 @@ struct Penalties {
 };
 
 /// Adds to `grad` what the loss gives by recon, grad_recon [n_row, d_in], and by its penalties.
-/// pre_acts is read where the activation is gelu; grad_pre [n_row, n_latent] is room for the
+/// pre_acts is read where the activation is gelu; grad_pre [n_row, n_latent] is a buffer for the
 /// gradient of pre_acts.
 void backward_rows(const Sae& sae, ConstMatrixView x, ConstMatrixView pre_acts,
                    ConstMatrixView latents, ConstMatrixView grad_recon, const Penalties& penalties,

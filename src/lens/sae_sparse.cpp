@@ -1,4 +1,4 @@
-// Lists of live latents and the loops over them; see lens/sae_sparse.h.
+// Lists of active latents and the loops over them; see lens/sae_sparse.h.
 // Two kernels do the arithmetic: a sum of scaled rows, held in registers, and a dot product.
 #include "lens/sae_sparse.h"
 
@@ -170,9 +170,9 @@ void decode_strip(const RowLists& lists, const Sae& sae, const Strips& x, int64_
         }
         for (int64_t i = begin; i < end; ++i) {
             int64_t from = lists.segment[i * n_block + b];
-            Scaled live = {lists.segment[i * n_block + b + 1] - from, first,
-                           lists.latent.data() + from, lists.value.data() + from};
-            add_scaled_rows(live, W.row(0, 0), error.row(s, i));
+            Scaled active = {lists.segment[i * n_block + b + 1] - from, first,
+                             lists.latent.data() + from, lists.value.data() + from};
+            add_scaled_rows(active, W.row(0, 0), error.row(s, i));
         }
     }
 }
@@ -287,9 +287,9 @@ void weight_gradients(const LatentLists& lists, const Strips& x, const Strips& g
         auto add = [&](const std::vector<Real>& factor, const Strips& rows) {
             for (int64_t j = 0; j < n; ++j) {
                 int64_t from = lists.begin[latent + j];
-                Scaled live = {lists.begin[latent + j + 1] - from, 0, lists.row.data() + from,
-                               factor.data() + from};
-                add_scaled_rows(live, rows.row(s, 0), sums.row(0, j));
+                Scaled active = {lists.begin[latent + j + 1] - from, 0, lists.row.data() + from,
+                                 factor.data() + from};
+                add_scaled_rows(active, rows.row(s, 0), sums.row(0, j));
             }
         };
         MatrixView grad = {sums.row(0, 0), n, x.width(s), strip};

@@ -1,6 +1,7 @@
-// An SAE's step where few latents are live: lists of the live ones instead of dense products. Lists
-// by row serve the decoder and the latents' gradients, lists by latent the weights' gradients; what
-// a loop reads again and again is cut so that it stays in the L2 cache. Sums have a fixed order.
+// An SAE's step where few latents are active: lists of the active ones instead of dense products.
+// Lists by row serve the decoder and the latents' gradients, lists by latent the weights'
+// gradients; what a loop reads again and again is cut so that it stays in the L2 cache. Sums have a
+// fixed order.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace vimach {
 
-/// Live latents of a batch, row after row, in the order of their indices. Latents are cut into
+/// Active latents of a batch, row after row, in the order of their indices. Latents are cut into
 /// blocks; the entries of row r in block b are segment[r * n_block + b] ... up to the next.
 struct RowLists {
     int64_t n_latent = 0, n_row = 0;

@@ -81,8 +81,8 @@ public:
         kept_[prefix_ + name] = std::move(copy);
     }
 
-    /// Room for a tensor that a layer fills, or null if it is not wanted.
-    Tensor* room(const char* name, const std::vector<int64_t>& shape) const {
+    /// A buffer that a layer fills, or null if it is not wanted.
+    Tensor* buffer(const char* name, const std::vector<int64_t>& shape) const {
         if (!wants(name)) return nullptr;
         return &(kept_[prefix_ + name] = Tensor(shape));
     }
@@ -120,9 +120,9 @@ void run_attention(const Gpt2Block& block, const Gpt2Config& c, int64_t n_window
 
     // Let every head move information between tokens.
     std::vector<int64_t> square = {n_window, c.n_head, n_token, n_token};
-    causal_attention(
-        s.qkv.matrix(), n_window, c.n_head, s.z.matrix(),
-        {.scores = taps.room("attn_scores", square), .pattern = taps.room("attn_pattern", square)});
+    causal_attention(s.qkv.matrix(), n_window, c.n_head, s.z.matrix(),
+                     {.scores = taps.buffer("attn_scores", square),
+                      .pattern = taps.buffer("attn_pattern", square)});
     taps.keep("z", s.z.matrix());
 
     // Project back and add to the stream, tile by tile.
@@ -137,7 +137,7 @@ void run_mlp(const Gpt2Block& block, Tensor& resid, Scratch& s, const BlockTaps&
     // Normalise, expand, and apply the nonlinearity to each tile while it is in the cache.
     layer_norm(resid.matrix(), block.ln_2_gain, block.ln_2_bias, s.normed.matrix());
     taps.keep("ln_2", s.normed.matrix());
-    Tensor* pre = taps.room("mlp_pre", s.mlp.shape);
+    Tensor* pre = taps.buffer("mlp_pre", s.mlp.shape);
     linear(s.normed.matrix(), block.W_in, block.b_in, s.mlp.matrix(),
            [&](MatrixView tile, int64_t row, int64_t col) {
                if (pre) {

@@ -121,7 +121,7 @@ double Options::real(const std::string& name, double otherwise, double low) cons
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     bool number = error == std::errc{} && end == text.data() + text.size();
     if (number && std::isfinite(value) && value >= low) return value;
-    throw UsageError("'" + text + (number ? "' is out of range" : "' is no number"), name,
+    throw UsageError("'" + text + (number ? "' is out of range" : "' is not a number"), name,
                      format("give a number, %g or more", low));
 }
 

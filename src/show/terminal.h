@@ -1,4 +1,5 @@
-// Text on a terminal: lines of at most 80 columns, broken between words. An interval is one word.
+// Text on a terminal: lines of at most 80 columns, broken between words. An interval is one word,
+// so that its two ends stay together.
 #pragma once
 
 #include <cstddef>
