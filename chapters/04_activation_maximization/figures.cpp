@@ -251,7 +251,7 @@ Figure cosines_figure(const Cosines& cosines) {
     Series curves[] = {sorted_values("optimised", cosines.optimised),
                        sorted_values("random", cosines.isotropic),
                        sorted_values("random, like W_E", cosines.matched)};
-    return draw_lines({.title = "Best cosine with any token",
+    return draw_lines({.title = "Cosines with the nearest token",
                        .x_label = "best cosine of a window",
                        .y_label = "share at most as high",
                        .caption = "Random vectors: of equal variance in every direction, and with "
@@ -326,7 +326,7 @@ Figure reached_figure(const Reached& r) {
         dots.high.push_back(range.high);
         options.x_names.push_back(input.name);
     }
-    return draw_points({.title = "What is put in, and what comes out",
+    return draw_points({.title = "Activation by what is put in",
                         .x_label = "",
                         .y_label = "activation",
                         .caption = "Means; bars hold the central 95 % of the windows. How much of "

@@ -35,7 +35,7 @@ const Settings document = {{0.99, ShareRule::reach,      0.01},  true};
 const Settings notebook = {{0.99, ShareRule::stay_below, 0.01},  false};
 //                  swap null  boot random noise rival patch  SAE folds
 const Draws full  = {1000, 200, 1000,  500,  200,  100,  100, 200, 11};
-const Draws quick = { 200,  20,  200,  100,   40,   20,   20,  50, 11};
+const Draws quick = { 200,  40,  200,  100,   40,   40,   40,  50, 11};
 const SaePlan sae = {.n_latent = 1024, .top_k = 16};
 // clang-format on
 
