@@ -25,6 +25,9 @@ TEST_CASE("page: every claim is stated once") {
               page.not_tested("7a", "once more");
           }).starts_with("the claim 7a was stated twice (chapters/07_why/claims.tsv): "));
     CHECK(error_of_run([](Page& page) {
+              page.claim("7a", exact_measure(1));
+          }).starts_with("the claim 7a has no control (07_why): "));
+    CHECK(error_of_run([](Page& page) {
               page.not_tested("7b other", "large");
           }).starts_with("the run never stated the claim 7a (07_why): "));
     CHECK(error_of_run([](Page& page) {

@@ -77,8 +77,8 @@ TEST_CASE("page: ids hold no blanks, occur once, and links inside the page find 
         page.table("t", small_table("1"));
         page.table("t", small_table("2"));
         page.figure(line_figure("f"));
-        page.claim("7a", exact_measure(1));
-        page.claim("7b other", exact_measure(1));
+        page.claim("7a", exact_measure(1), {exact_control("chance", exact_measure(0), 1)});
+        page.claim("7b other", exact_measure(1), {exact_control("chance", exact_measure(0), 1)});
         page.answer("so", line_figure("g"));
     });
     std::string page = project.read("out/07/report.html");

@@ -85,7 +85,7 @@ TEST_CASE("rule: whether the claim holds here") {
           "the whole interval is at least 0.5, and beyond the control");
     CHECK(why(claim_of(low, {behind})) == "the whole interval lies below 0.5");
     CHECK(why(claim_of(high, {}, false)) == "the whole interval lies above 0.5");
-    CHECK(why(claim_of(middle)) == "the interval has the threshold inside: it takes more data");
+    CHECK(why(claim_of(middle)) == "the threshold lies inside the interval: it takes more data");
 
     // The threshold itself is on the claimed side, and an end of the interval may stand on it.
     CHECK(verdict_of(claim_of(exact_measure(0.5), {behind})) == Verdict::reproduced);
@@ -115,9 +115,10 @@ TEST_CASE("rule: a sample is left behind where the difference lies beyond 0") {
     CHECK(verdict_of(claim_of(high, {wide})) == Verdict::reproduced);
     CHECK(verdict_of(claim_of(high, {sample(0.6, {0, 0.4})})) == Verdict::control_holds);
     CHECK(why(claim_of(high, {level})) ==
-          "the whole interval is at least 0.5, but the interval of its difference from others, "
-          "[-0.1000, 0.3000], does not lie above 0");
-    CHECK(why(claim_of(low, {level}, false)).ends_with("[-0.1000, 0.3000], does not lie below 0"));
+          "the whole interval is at least 0.5, but it is not clearly above that of others, "
+          "difference [-0.1000, 0.3000]");
+    CHECK(why(claim_of(low, {level}, false))
+              .ends_with("below that of others, difference [-0.1000, 0.3000]"));
     CHECK(verdict_of(claim_of(high, {sample(0.9, {-infinite, infinite})})) ==
           Verdict::control_holds);
 }

@@ -135,7 +135,7 @@ void chapter(const Options& options, Page& page) {
     SaeConfig config = tied_sae(s.sae, x.cols(), s.k_share, options);
     page.about(settings_text(study, config, lengths));
 
-    page.step("Train; again with other settings, more text, longer; see how far latents move.");
+    page.step("Train one SAE, others with other text or steps; see how far latents move.");
     Data data = make_data(study, x);
     Arms arms = train_all(plan_arms(config, data, lengths, counts, study.seed), train);
     page.table("Loss of the first SAE, terms without their weights", loss_table(arms));
@@ -168,7 +168,7 @@ void chapter(const Options& options, Page& page) {
     page.claim("2d", high_scores(groups));
     page.claim("2e", fires_on_filler(groups));
 
-    page.step("Ask what comes back with another start, more text, another k; what is redundant.");
+    page.step("Ask what another start, more text or another k finds again, and what is redundant.");
     page.table("What comes back", overlap_table(groups));
     page.claim("2f seed", start_matters(groups));
     page.claim("2f data", text_helps(arms.more_text, groups.more_text, groups.trained));

@@ -335,7 +335,7 @@ void state_neurons(Page& page, const Study& study, const std::vector<double>& li
     page.claim("2g share", word_lights(lit, words, static_cast<double>(d_mlp), study.seed));
     if (d_mlp >= 3072) return page.claim("2g", word_lights(lit, words, 1, study.seed));
     page.not_tested("2g", format("the claim counts neurons of an MLP of 3072; this one has %ld, "
-                                 "and claim 2g share takes its share",
+                                 "claim 2g share takes the share of them",
                                  d_mlp));
 }
 

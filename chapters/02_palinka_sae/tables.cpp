@@ -72,7 +72,7 @@ Table count_table(const Examined& trained, const Examined& untrained) {
         Interval range = central_95(null);
         return percent(mean(null)) + " [" + percent(range.low) + ", " + percent(range.high) + "]";
     });
-    add("active on geography alone (no ratio)", [&](const Examined& e) {
+    add("active on geography alone (ratio infinite)", [&](const Examined& e) {
         return count(e, [](const Tested& t) { return std::isinf(t.ratio); });
     });
     add("p of max below 0.05, ratio", [&](const Examined& e) {
@@ -87,8 +87,8 @@ Table count_table(const Examined& trained, const Examined& untrained) {
 }
 
 Table best_table(const Examined& examined) {
-    Table table = {.header = {"best by", "highest", "lowest", "p of max of the best",
-                              "mean coverage", "mean on filler"}};
+    Table table = {.header = {"best by", "highest", "lowest", "p of max of the best", "coverage",
+                              "on filler"}};
     auto add = [&](const char* name, const std::vector<int64_t>& best, double Tested::*score,
                    double Tested::*p_max) {
         if (best.empty()) return;
@@ -106,7 +106,7 @@ Table best_table(const Examined& examined) {
 }
 
 Table overlap_table(const Groups& groups) {
-    Table table = {.header = {"the ten best by AUC again with", "share", "density", "FVU"}};
+    Table table = {.header = {"of the ten best by AUC, found again", "share", "density", "FVU"}};
     auto add = [&](const std::string& name, const std::vector<double>& shares, const Examined& e) {
         add_row(table, {name, format("%.3f", mean(shares)), format("%.4f", e.summary.density()),
                         format("%.4f", e.summary.fvu)});
@@ -139,8 +139,8 @@ Table lit_table(const Study& study, const std::vector<double>& lit) {
 
 std::string twins_text(const Twins& twins) {
     return format(
-        "Of the active latents of the first SAE, %s have a twin, another one that correlates by "
-        "%g or more (untrained %s).",
+        "%s of the first SAE's active latents have a twin, another latent that correlates with "
+        "them by %g or more (untrained %s).",
         percent(twins.trained[0].twins).c_str(), same_latent,
         percent(twins.untrained[0].twins).c_str());
 }
@@ -149,9 +149,10 @@ std::string density_text(const Examined& trained, const Examined& untrained) {
     double ceiling = density_ceiling(trained);
     const SaeSummary &now = trained.summary, &start = untrained.summary;
     return format(
-        "FVU %.4f, L0 %.1f of at most %ld; untrained: FVU %.4f, L0 %.1f. Density %.4f, at most "
-        "k / n_latent = %.4f; of latents that are active at all: mean %.4f, median %.4f. Latents "
-        "active on at least one token: %.4f, %.4f could be (untrained %.4f).",
+        "FVU %.4f, L0 (active latents of a token) %.1f of at most %ld; untrained: FVU %.4f, L0 "
+        "%.1f. Density %.4f, at most k / n_latent = %.4f; of latents that are active at all: mean "
+        "%.4f, median %.4f. Share of latents that are active on at least one token: %.4f; %.4f is "
+        "possible, and %.4f are untrained.",
         now.fvu, now.l0, trained.top_k, start.fvu, start.l0, now.density(), ceiling,
         active_density(now, mean_of), active_density(now, median_of), now.ever_active(),
         std::min(1.0, ceiling * static_cast<double>(now.n_row)), start.ever_active());
@@ -161,9 +162,10 @@ std::string moved_text(const Arms& arms, const Groups& groups) {
     const Moved &document = groups.trained[0].moved, &longer = groups.longer[0].moved;
     const Training &as_document = arms.seeds[0], &long_one = arms.longer[0];
     return format(
-        "This SAE has %s: after %ld steps of %g its active decoder rows have a cosine of %.3f to "
-        "their random start, and its active latents correlate by %.2f with what they did "
-        "untrained. After %ld steps of %g it is %.3f and %.2f, and FVU %.4f.",
+        "This SAE has %s: after %ld steps of %g, the decoder rows of its active latents have a "
+        "mean cosine of %.3f with their random start, and the activations a mean correlation of "
+        "%.2f with those before training. After %ld steps of %g it is %.3f and %.2f, and FVU is "
+        "%.4f.",
         document.cosine >= hardly_moved ? "hardly moved" : "moved", as_document.n_step,
         as_document.rate, document.cosine, document.r, long_one.n_step, long_one.rate,
         longer.cosine, longer.r, groups.longer[0].summary.fvu);
@@ -189,9 +191,9 @@ std::string answer_text(const Groups& groups) {
         return t.density > 0 && std::isfinite(t.ratio) && t.ratio_p_max < 0.05;
     });
     return format(
-        "%s of the active latents have a high geography score, and %s have one for random words; "
-        "%ld of them %s beyond what chance gives the best of so many. The best have %s of their "
-        "activation on marks and function words, untrained ones %s.",
+        "%s of the active latents have a ratio of 2 or more for geography words, %s for random "
+        "words. In the first SAE %ld %s beyond chance once all latents are allowed for. The ten "
+        "best have %s of their activation on marks and function words, untrained ones %s.",
         percent(high.measured.value).c_str(), percent(null.measure.value).c_str(), n_clear,
         n_clear == 1 ? "is" : "are", percent(filler.measured.value).c_str(),
         percent(filler.controls[1].measure.value).c_str());

@@ -202,7 +202,7 @@ void chapter(const Options& options, Page& page) {
     page.table("The weight of L1, in the middle layer", sweep_table(store, s.sweep, run.swept));
     page.figure(latents_figure(p));
 
-    page.step("Hold density against depth, beside rows without words and an untrained model.");
+    page.step("Compare density with depth, beside rows without words and random weights.");
     page.table("Density beside its controls", compared_table(p, density));
     page.table("Does density rise with depth?", rise_table(p, s.draws), gaussian_note);
     page.figure(density_figure(p));
@@ -212,7 +212,7 @@ void chapter(const Options& options, Page& page) {
     state(page, p, 12, "3a early", early_layers_sparse(p));
     state(page, p, 36, "3a large", density_rises(p, s.draws));
 
-    page.step("Hold the loss against depth, in the layer's own units and as a share of variance.");
+    page.step("Compare the loss with depth, in the layer's own units and as a share of variance.");
     page.table("FVU beside its controls", compared_table(p, fvu));
     page.table("Is the error U-shaped?", curve_table(p));
     page.figure(loss_figure(p));
@@ -236,7 +236,7 @@ void chapter(const Options& options, Page& page) {
     page.figure(first_token_figure(run.first, s.draws));
     page.claim("3c", first_token_stands_out(run.first, s.draws));
 
-    page.step("Look at SAEs that others trained to the end.");
+    page.step("Look at SAEs that others trained to the end (a figure of the page).");
     page.figure(published_figure());
     page.answer(answer(p), opening_figure(p));
     write_csv(out + "/laminar.csv", long_table(p));

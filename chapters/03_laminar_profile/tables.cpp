@@ -102,7 +102,7 @@ Table long_table(const Profiles& p) {
 
 Table sweep_table(const Store& store, std::vector<double> weights, const Job& job) {
     Table table = {.header = {"L1 weight", "density", "L0", "FVU"}};
-    weights.push_back(job.l1);
+    if (std::ranges::find(weights, job.l1) == weights.end()) weights.push_back(job.l1);
     std::ranges::sort(weights);
     for (double l1_weight : weights) {
         const LayerResult& r = *store.find({job.arm, l1_weight, job.layer, job.seed});
@@ -112,7 +112,7 @@ Table sweep_table(const Store& store, std::vector<double> weights, const Job& jo
 }
 
 Table rise_table(const Profiles& p, const Draws& draws) {
-    Table table = {.header = {"density", "rise", "line, R^2", "tau", "p"}};
+    Table table = {.header = {"density", "rise over depth", "line, R^2", "tau", "p"}};
     auto add = [&](const char* name, const Profile& profile, const Layers& layers) {
         add_row(table, {name, measured(over_seeds(profile, layers, rise_of)),
                         measured(over_seeds(profile, layers, line_of)),
@@ -121,15 +121,17 @@ Table rise_table(const Profiles& p, const Draws& draws) {
     };
     for (int arm = 0; arm < n_arm; ++arm) add(arm_names[arm], p.of[arm][density], p.layers);
     Profile resid = published(published_resid_l0), mlp = published(published_mlp_l0);
-    add("published, stream", resid, all_layers(resid));
-    add("published, MLP", mlp, all_layers(mlp));
+    add("published L0, stream", resid, all_layers(resid));
+    add("published L0, MLP", mlp, all_layers(mlp));
     return table;
 }
 
 const char* const gaussian_note =
-    "Gaussian rows say how much of a profile is in each layer's mean and covariance. Those are the "
-    "network's own, so where they rise as well, that speaks for a rise in the covariance, not "
-    "against a rise: they decide no verdict.";
+    "Rise: along the straight line, over the mean. p: the share of random orders of the layers "
+    "with "
+    "a tau as large. Gaussian rows show what each layer's mean and covariance explain. Those "
+    "are the network's own: where Gaussian rows rise too, the covariance explains the rise, but "
+    "the rise is real. So they decide no verdict.";
 
 Table curve_table(const Profiles& p) {
     Table table = {.header = {"error", "curve", "lowest layer", "ends / highest between"}};
@@ -150,10 +152,9 @@ Table curve_table(const Profiles& p) {
 }
 
 const char* const recovered_note =
-    "With the mean of the layer, or the reconstruction, in the place of the MLP's output; the "
-    "share "
-    "that the latter recovers of what the former adds. No share where the mean adds nothing; where "
-    "it adds little, a share means little.";
+    "What is added where the layer's mean, or the reconstruction, replaces the MLP's output. "
+    "Recovered: the share of the mean's loss that the reconstruction avoids. There is none where "
+    "the mean adds no loss; where it adds little, the share means little.";
 
 Table recovered_table(const Profiles& p) {
     Table table = {.header = {"layer", "mean", "reconstruction", "recovered", "before training",
@@ -187,16 +188,15 @@ std::string answer(const Profiles& p) {
         return lowest_of(column_means(p.of[trained][field]), p.layers);
     };
     std::string text = format(
-        "Density follows the order of the layers with a tau of %.2f; Gaussian rows of the same "
-        "covariance do with %.2f, random weights with %.2f. The %s is lowest in layer %ld, the "
-        "unexplained share of the variance in layer %ld.",
+        "Kendall's tau between layer and density is %.2f (Gaussian rows of the same covariance "
+        "%.2f, random weights %.2f). The %s is lowest in layer %ld, the FVU in layer %ld.",
         tau(trained), tau(gaussian), tau(random_weights), loss_name(p).c_str(), place(loss),
         place(fvu));
     double share = loss_recovered(p).measured.value;
     if (std::isnan(share)) return text;
     return text + format(
-                      " Of the loss that the mean in the layers' place would add, the "
-                      "reconstructions avoid %.0f %%.",
+                      " Of the loss that the layers' means would add, the reconstructions avoid "
+                      "%.0f %%.",
                       100 * share);
 }
 

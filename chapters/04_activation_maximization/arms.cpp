@@ -58,8 +58,8 @@ Arms climb_arms(const Climber& climb, const Study& study, const Tensor& starts, 
         .free = {"lambda 0", target, along, starts, 0, rate},
         .held = {named("lambda %g", 10 * lambda), target, along, starts, 10 * lambda, rate},
         .directions = {"random directions", target, {}, starts, lambda, rate},
-        .weights = {"random weights", target, along, starts, lambda, rate},
-        .bare = {"no block, the input itself", target, {}, starts, lambda, rate},
+        .weights = {"shuffled weights", target, along, starts, lambda, rate},
+        .bare = {"no block: the input itself", target, {}, starts, lambda, rate},
         .fast = {named("rate %g", fast), target, along, starts, lambda, fast},
         .fast_free = {named("rate %g, lambda 0", fast), target, along, starts, 0, fast}};
     arms.directions.directions = random_directions(target, n_start, seed + 1);

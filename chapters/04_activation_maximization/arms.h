@@ -1,6 +1,6 @@
 // Chapter 4's climbs: the document's own, and the same with other weights of the L2 term, at a
 // rate at which vectors can explode, along other dimensions and random directions, in a model of
-// random weights, and without any block.
+// shuffled weights, and without any block.
 #pragma once
 
 #include <functional>

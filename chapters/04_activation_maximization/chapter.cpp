@@ -140,7 +140,7 @@ void chapter(const Options& options, Page& page) {
     const Arm& own = arms.own;
     progress.clear();
     page.table("The climb, means over starts", way_table(own.climb));
-    page.say("Climbed %.2f standard deviations.", climbed_deviations(own, reached));
+    page.say("It rose by %.2f standard deviations of the text.", climbed_deviations(own, reached));
     page.figure(image_figure(own));
     page.figure(numbers_figure(own, model.W_E));
 

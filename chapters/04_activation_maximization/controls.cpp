@@ -103,7 +103,8 @@ Finding explodes_without_term(const Arm& free, const Arm& with) {
     std::string forced_by;
     if (bound < exploding) {
         forced_by = format(
-            "%zu steps of Adam at the rate %g move a number by about %g, so no vector grows more "
+            "%zu steps of Adam at the rate %g move a number by at most about %g: no vector grows "
+            "more "
             "than %.1f times",
             free.climb.activation.size() - 1, free.learning_rate,
             free.learning_rate * static_cast<double>(free.climb.activation.size() - 1), bound);
@@ -124,7 +125,7 @@ Finding cosine_above_chance(const Cosines& cosines, uint64_t seed) {
         format("the cosine is %.4f, chance reaches %.4f", mean(cosines.optimised), chance);
     std::vector<double> like_tokens =
         means_of_sets(cosines.matched, cosines.optimised.size(), seed);
-    return {measured, {null_control("vectors like W_E", moved(like_tokens, chance))}};
+    return {measured, {null_control("vectors spread like W_E", moved(like_tokens, chance))}};
 }
 
 Finding gain_kept(const Reached& reached) {
@@ -145,7 +146,7 @@ Finding makes_no_sense(const Losses& losses, uint64_t seed) {
     std::vector<double> random = means_of_sets(losses.random, losses.decoded.size(), seed + 1);
     return {mean_measure(moved(losses.decoded, zero, one)),
             {null_control("real text", moved(text, zero, one)),
-             reference("shuffled text", mean_measure(moved(losses.shuffled, zero, one))),
+             reference("tokens drawn from a text", mean_measure(moved(losses.drawn, zero, one))),
              reference("random tokens", {1, central_95(moved(random, zero, one))})}};
 }
 

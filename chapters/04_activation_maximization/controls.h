@@ -1,5 +1,5 @@
 // Chapter 4's claims: each is one function that returns a Finding, a measure beside the same
-// measure along random directions, in a model of random weights, of random vectors, of random
+// measure along random directions, in a model of shuffled weights, of random vectors, of random
 // tokens, of real text. Null distributions are sets as large as what is measured, drawn 1000 times.
 #pragma once
 
@@ -18,7 +18,7 @@ constexpr double exploding = 10;
 /// Of 4b: dimensions to either side.
 constexpr int64_t n_neighbour = 5;
 
-/// 4a: orders of growth over starts, against random directions and random weights from the same
+/// 4a: orders of growth over starts, against random directions and shuffled weights from the same
 /// starts; beside them the distribution over dimensions.
 Finding grows_by_orders(const Arms& arms);
 

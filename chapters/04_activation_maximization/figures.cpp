@@ -294,7 +294,7 @@ Figure losses_figure(const Losses& losses) {
     std::vector<Series> curves;
     if (!losses.decoded.empty()) {
         curves = {sorted_values("decoded", losses.decoded), sorted_values("random", losses.random),
-                  sorted_values("shuffled text", losses.shuffled),
+                  sorted_values("drawn from a text", losses.drawn),
                   sorted_values("real text", losses.text)};
     }
     return draw_lines({.title = "How surprising the model finds each window",

@@ -29,7 +29,8 @@ std::string text_text(const std::vector<int>& text, const Reached& reached) {
 }
 
 Table way_table(const Climb& c) {
-    Table table = {.header = {"step", "activation", "low", "high", "|gradient|", "|theta|^2"}};
+    Table table = {
+        .header = {"step", "activation", "lowest", "highest", "|gradient|", "|theta|^2"}};
     int64_t last = std::ssize(c.activation) - 1;
     for (int64_t i = 0; i <= 5; ++i) {
         int64_t step = last * i / 5;
@@ -49,7 +50,7 @@ double climbed_deviations(const Arm& own, const Reached& reached) {
 
 Table arms_table(const Arms& arms) {
     Table table = {
-        .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others fall"}};
+        .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others that fall"}};
     for (const Arm* arm : arms.all()) add_arm(table, *arm);
     return table;
 }
@@ -59,8 +60,8 @@ std::string dimension_text(const Arms& arms) {
     double own = mean(orders_of_growth(arms.own));
     auto below = std::ranges::count_if(dims, [&](double value) { return value < own; });
     return format(
-        "Of %zu dimensions, one start each, %ld grow by fewer orders than dimension %ld: their "
-        "quartiles are %.2f, %.2f and %.2f.",
+        "Of %zu dimensions, one start each, %ld grow by fewer orders than dimension %ld. The "
+        "quartiles of all of them are %.2f, %.2f and %.2f.",
         dims.size(), below, arms.own.target.dim, quantile(dims, 0.25), quantile(dims, 0.5),
         quantile(dims, 0.75));
 }
@@ -91,7 +92,7 @@ std::string distinct_text(const std::vector<int>& decoded, const std::vector<int
     auto n_distinct = [](const std::vector<int>& ids) {
         return std::set<int>(ids.begin(), ids.end()).size();
     };
-    return format("Distinct nearest tokens: %zu of %zu; of the starts themselves %zu.",
+    return format("Distinct nearest tokens: %zu of %zu after the climb, %zu before.",
                   n_distinct(decoded), decoded.size(), n_distinct(starts));
 }
 
@@ -104,14 +105,14 @@ Table cosine_table(const Cosines& cosines) {
     };
     add("optimised", cosines.optimised);
     add("random vectors", cosines.isotropic);
-    add("random vectors like W_E", cosines.matched);
+    add("random, spread like W_E", cosines.matched);
     return table;
 }
 
 // --- tokens put in ------------------------------------------------------------------------------
 
 Table reached_table(const Reached& r) {
-    Table table = {.header = {"put in", "activation", "low", "high", "in sd", "share of gain"}};
+    Table table = {.header = {"put in", "activation", "low", "high", "over sd", "share of gain"}};
     auto add = [&](const char* name, const std::vector<double>& values) {
         Interval range = central_95(values);
         add_row(table, {name, format("%.3f", mean(values)), format("%.3f", range.low),
@@ -121,7 +122,7 @@ Table reached_table(const Reached& r) {
     add("optimised vectors", r.optimised);
     add("their nearest tokens", r.decoded);
     add("random tokens", r.random);
-    add("best windows of parts of a text", r.text.parts);
+    add("best window of each part of a text", r.text.parts);
     add("best window of the text", {r.text.best});
     add("random search", values_of(r.found.blind));
     add("guided search", values_of(r.found.guided));
@@ -145,7 +146,7 @@ Table loss_table(const Losses& losses) {
     };
     add("decoded tokens", losses.decoded);
     add("random tokens", losses.random);
-    add("tokens of a text, shuffled", losses.shuffled);
+    add("tokens drawn from a text", losses.drawn);
     add("real text", losses.text);
     return table;
 }
@@ -153,7 +154,7 @@ Table loss_table(const Losses& losses) {
 std::string answer(const Arm& own, const Reached& reached, const Losses& losses) {
     std::string text = format(
         "The vectors climb from %.1f to %.1f, %.1f standard deviations of a real text. The tokens "
-        "nearest to them bring %.1f, random tokens %.1f, tokens found by search %.1f.",
+        "nearest to them reach %.1f, random tokens %.1f, tokens found by search %.1f.",
         mean(own.climb.activation.front()), mean(own.ends()), climbed_deviations(own, reached),
         mean(reached.decoded), mean(reached.random), mean(values_of(reached.found.guided)));
     if (losses.decoded.empty()) return text;

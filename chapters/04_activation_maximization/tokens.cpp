@@ -29,10 +29,10 @@ std::vector<int> random_ids(const Gpt2& model, int64_t n_window, int64_t n_token
 }
 
 std::vector<int> text_ids(const std::vector<int>& text, int64_t n_window, int64_t n_token,
-                          bool shuffled, uint64_t seed) {
+                          bool drawn, uint64_t seed) {
     Rng rng(seed);
     std::vector<int> ids;
-    int64_t length = shuffled ? 1 : n_token;
+    int64_t length = drawn ? 1 : n_token;
     while (std::ssize(ids) < n_window * n_token) {
         auto from = text.begin() + rng.below(std::ssize(text) - length + 1);
         ids.insert(ids.end(), from, from + length);
@@ -197,7 +197,7 @@ Losses read_losses(const Study& study, const std::vector<int>& decoded, int64_t 
     };
     return {.decoded = losses(decoded),
             .text = losses(text_ids(study.text, n_window, n_token, false, seed)),
-            .shuffled = losses(text_ids(study.text, n_window, n_token, true, seed + 1)),
+            .drawn = losses(text_ids(study.text, n_window, n_token, true, seed + 1)),
             .random = losses(random_ids(study.model, n_window, n_token, seed + 2))};
 }
 

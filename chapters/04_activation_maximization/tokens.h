@@ -17,10 +17,10 @@ namespace vimach::ch04 {
 /// Windows of tokens drawn from the whole vocabulary.
 std::vector<int> random_ids(const Gpt2& model, int64_t n_window, int64_t n_token, uint64_t seed);
 
-/// Windows that begin at random places of a text; or, shuffled, every token from a place of its
-/// own: the same tokens, as often, without their order.
+/// Windows that begin at random places of a text; or, drawn, every token from a place of its own:
+/// the words of the text, as often as they stand there, without their order.
 std::vector<int> text_ids(const std::vector<int>& text, int64_t n_window, int64_t n_token,
-                          bool shuffled, uint64_t seed);
+                          bool drawn, uint64_t seed);
 
 // --- what they do to the target -----------------------------------------------------------------
 
@@ -86,7 +86,7 @@ std::vector<double> window_losses(const Gpt2& model, std::span<const int> ids, i
 /// The losses of the decoded windows, and of windows of other tokens. Empty where a window has
 /// only one token, and so nothing to predict.
 struct Losses {
-    std::vector<double> decoded = {}, text = {}, shuffled = {}, random = {};
+    std::vector<double> decoded = {}, text = {}, drawn = {}, random = {};
 };
 Losses read_losses(const Study& study, const std::vector<int>& decoded, int64_t n_window,
                    uint64_t seed);

@@ -75,9 +75,8 @@ std::string not_beyond(const Claim& claim, const Control& control) {
         return "it is not beyond the central 95 % of " + control.name + ", " +
                interval_text(control.measure.interval);
     }
-    return "the interval of its difference from " + control.name + ", " +
-           interval_text(control.difference) + ", does not lie " +
-           (claim.text.at_least ? "above" : "below") + " 0";
+    return "it is not clearly " + std::string(claim.text.at_least ? "above" : "below") +
+           " that of " + control.name + ", difference " + interval_text(control.difference);
 }
 
 }  // namespace
@@ -145,7 +144,10 @@ Ruling rule(const Claim& claim) {
     std::string number = m.interval.low == m.interval.high ? "the value" : "the whole interval";
     bool low = holds(text, m.interval.low), high = holds(text, m.interval.high);
     if (low != high) {
-        return {Verdict::undecided, "the interval has the threshold inside: it takes more data"};
+        return {Verdict::undecided,
+                std::isfinite(m.interval.low)
+                    ? "the threshold lies inside the interval: it takes more data"
+                    : "a single run gives no interval: it takes more runs"};
     }
     if (!low) {
         return {Verdict::not_reproduced, number +
@@ -177,6 +179,7 @@ std::string value_text(double value) {
 }
 
 std::string interval_text(const Interval& interval) {
+    if (std::isinf(interval.low)) return "without an interval";
     return "[" + value_text(interval.low) + ", " + value_text(interval.high) + "]";
 }
 

@@ -4,6 +4,7 @@
 #include "show/page.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
@@ -239,6 +240,11 @@ void Page::not_tested(const std::string& id, const std::string& why) {
 }
 
 void Page::add_claim(const Claim& claim) {
+    bool measured = claim.not_tested.empty() && !std::isnan(claim.measured.value);
+    if (measured && claim.forced_by.empty() && claim.controls.empty()) {
+        fail("the claim " + claim.text.id + " has no control", info_.name,
+             "measure the same where its cause is absent");
+    }
     print_run();
     print_claim(claim, rule(claim));
     if (claim.not_tested.empty()) body_ += claim_html(claim);

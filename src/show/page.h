@@ -42,7 +42,7 @@ public:
     /// A figure, on the page only.
     void figure(const Figure& figure);
 
-    /// What the run found about the claim of this id.
+    /// What the run found about the claim of this id. Throws where a measure has no control.
     void claim(const std::string& id, const Finding& finding);
 
     /// The same from its parts.
