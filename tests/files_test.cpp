@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,6 +185,24 @@ TEST_CASE("an output that does not fit on the disk leaves what was there") {
     check_contains(error, path);
     CHECK(read_raw(path) == "old");
     CHECK(folder.count() == 1);
+}
+
+TEST_CASE("an output removes what killed programs left of it, and nothing else") {
+    TempFolder folder;
+    std::string gone = "999999999.tmp";  // above every process number of Linux; 1 is alive
+    std::vector<std::string> kept = {"b." + gone, "a.1.tmp",  "a.x.tmp",
+                                     "a..tmp",    "a.-1.tmp", "a." + gone + "x"};
+    for (const std::string& name : kept) write_raw(folder.file(name), "left");
+    write_raw(folder.file("a." + gone), "left");
+    int locked = ::open(folder.file("b." + gone).c_str(), O_RDONLY);
+    REQUIRE(::flock(locked, LOCK_EX) == 0);  // as by a writer that this machine does not see
+    write_text(folder.file("a"), "whole");
+    write_text(folder.file("b"), "whole");
+    CHECK(!fs::exists(folder.file("a." + gone)));
+    for (const std::string& name : kept) CHECK_MESSAGE(fs::exists(folder.file(name)), name);
+    ::close(locked);
+    write_text(folder.file("b"), "whole");
+    CHECK(!fs::exists(folder.file("b." + gone)));
 }
 
 TEST_CASE("no output can stand below a regular file") {

@@ -3,11 +3,14 @@
 #include "core/files.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 
@@ -38,6 +41,32 @@ std::string read_standard_input() {
         if (count < 0) fail_system("read", "standard input", "pipe text into the program");
         if (count == 0) return text;
         text.append(buffer, static_cast<size_t>(count));
+    }
+}
+
+/// The process that writes, or wrote, a temporary file of `name`, by that file's own name; 0 if it
+/// is none.
+pid_t writer_of(const std::string& temporary, const std::string& name) {
+    constexpr std::string_view ending = ".tmp";
+    if (!temporary.starts_with(name + ".") || !temporary.ends_with(ending)) return 0;
+    size_t begin = name.size() + 1, end = temporary.size() - ending.size();
+    if (begin >= end) return 0;
+    pid_t writer = 0;
+    auto [at, error] = std::from_chars(&temporary[begin], &temporary[end], writer);
+    return error == std::errc{} && at == &temporary[end] && writer > 0 ? writer : 0;
+}
+
+/// Removes what killed programs left of this file: its writer is gone and so is the writer's lock.
+void remove_left(const std::filesystem::path& path) {
+    std::error_code ignored;
+    std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+        pid_t writer = writer_of(entry.path().filename().string(), path.filename().string());
+        if (writer == 0 || ::kill(writer, 0) == 0 || errno != ESRCH) continue;
+        int left = ::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (left < 0) continue;
+        if (::flock(left, LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
+        ::close(left);
     }
 }
 
@@ -88,8 +117,12 @@ OutputFile::OutputFile(const std::string& path)
              "choose another with --out");
     }
 
+    // Where files may not grow, let write() say so instead of being killed by a signal.
+    ::signal(SIGXFSZ, SIG_IGN);
+    remove_left(path);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail_system("write", path, "choose a folder that can be written");
+    ::flock(descriptor_, LOCK_EX | LOCK_NB);
 }
 
 OutputFile::~OutputFile() {

@@ -31,7 +31,8 @@ private:
 };
 
 /// A file written under a temporary name beside the final one; commit() renames it. Without
-/// commit() the temporary file is removed. Folders on the way are created.
+/// commit() the temporary file is removed, and what a killed program left of the same file is
+/// removed by the next that writes it. Folders on the way are created.
 class OutputFile {
 public:
     explicit OutputFile(const std::string& path);
