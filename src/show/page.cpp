@@ -286,13 +286,15 @@ std::string Page::verdicts_html() const {
         Ruling ruling = rule(claim);
         std::string id = escape_text(claim.text.id), text = escape_text(claim.text.claim);
         if (ruling.verdict == Verdict::not_tested) {
-            folded += "<li>" + id + ": " + text + ". " + escape_text(ruling.why) + ".</li>\n";
+            folded += "<li>" + id;
+            folded += ": " + text + ". " + escape_text(ruling.why) + ".</li>\n";
             continue;
         }
-        rows += "<tr><th scope=\"row\"><a href=\"#" + escape_text(anchor(claim.text.id)) + "\">" +
-                id + "</a></th><td>" + verdict_name(ruling.verdict) + "</td><td>" + text +
-                "</td><td class=\"interval\">" + escape_text(measure_text(claim.measured)) +
-                "</td><td class=\"brief\">" + claim.text.needed() + "</td></tr>\n";
+        rows += "<tr><th scope=\"row\"><a href=\"#" + escape_text(anchor(claim.text.id));
+        rows += "\">" + id + "</a></th><td>" + verdict_name(ruling.verdict);
+        rows += "</td><td>" + text + "</td><td class=\"interval\">" +
+                escape_text(measure_text(claim.measured));
+        rows += "</td><td class=\"brief\">" + claim.text.needed() + "</td></tr>\n";
     }
     if (rows.empty() && folded.empty()) return "";
     std::string out =
