@@ -40,7 +40,7 @@ TEST_CASE("train_nano: one step, then nothing more to do; other texts are refuse
     write_texts(folder);
     Outcome first = run(folder, "--text . --steps 1 --out run");
     CHECK(first.status == 0);
-    check_contains(first.out, "untrained: validation loss 10.8");
+    check_contains(first.out, "before training: validation loss 10.8");
     check_contains(first.out, "step 1, loss 10.7");
     for (const char* name : {"model.safetensors", "checkpoint.safetensors", "loss.svg"}) {
         CHECK_MESSAGE(std::filesystem::exists(folder.file(std::string("run/") + name)), name);
@@ -65,6 +65,19 @@ TEST_CASE("train_nano: one step, then nothing more to do; other texts are refuse
     CHECK(test::read_raw(folder.file("run/loss.csv")) == curve);
 }
 
+TEST_CASE("train_nano: another training starts with the weights that one has left") {
+    test::TempFolder folder;
+    write_texts(folder);
+    CHECK(run(folder, "--text . --steps 2 --out run").status == 0);
+    Outcome more = run(folder, "--text . --steps 4 --start run --before 2 --out more");
+    CHECK_MESSAGE(more.status == 0, more.err);
+    check_contains(more.out, "step 2 of 4");
+    std::string before = more.out.substr(more.out.find("validation"));
+    Outcome card = run(folder, "--text . --card --model run");
+    CHECK(before.substr(0, before.find('\n')) == card.out.substr(0, card.out.find('\n')));
+    check_contains(test::read_raw(folder.file("more/loss.csv")), "\n4,8192,");
+}
+
 TEST_CASE("train_nano: what cannot be trained is refused before the first step") {
     test::TempFolder folder;
     write_texts(folder);
@@ -73,6 +86,8 @@ TEST_CASE("train_nano: what cannot be trained is refused before the first step")
                                                    {"--text gone", "gone/SOURCES.tsv"},
                                                    {"--text . --model weights/nano", "--card"},
                                                    {"--text . --card --steps 3", "--steps"},
+                                                   {"--text . --before 3", "--start"},
+                                                   {"--text . --steps 3 --start gone", "gone"},
                                                    {"--text . --steps 1 --out file/run", "file"}};
     for (auto [options, phrase] : wrong) {
         Outcome outcome = run(folder, options);

@@ -76,6 +76,30 @@ TEST_CASE("train: the learning rate rises, stays, and falls to 0 along a cosine"
     CHECK(learning_rate(longer, 85) != learning_rate(tiny, 85));
 }
 
+TEST_CASE(
+    "train: a training that starts with a model warms up again, in its place of the schedule") {
+    Settings s = tiny;
+    s.n_step = 1000;
+    s.n_before = 500;
+    s.n_warm_up = 10;
+    s.decay_share = 0.2;
+    s.peak_rate = 1;
+    CHECK(learning_rate(s, 500) == doctest::Approx(0.1));
+    CHECK(learning_rate(s, 509) == 1);
+    CHECK(learning_rate(s, 900) == doctest::Approx(0.5));
+    Gpt2 model = start(tiny).model;
+    State state = start_with(s, model);
+    CHECK(state.n_done == 500);
+    CHECK(state.model.W_E.data == model.W_E.data);
+
+    // The first step is as large as the first of all: the means begin anew, and so does their bias.
+    Gpt2 grad = zeros_like(model);
+    grad.ln_final_bias.data[0] = 1;
+    Real before = state.model.ln_final_bias.data[0];
+    update(state, grad, s);
+    CHECK(before - state.model.ln_final_bias.data[0] == doctest::Approx(0.1).epsilon(1e-3));
+}
+
 TEST_CASE("train: weights shrink where there is no gradient, biases and layer norms do not") {
     State state = start(tiny);
     for (Parameter& p : parameters(state.model)) std::ranges::fill(p.tensor->data, Real(2));
@@ -183,7 +207,7 @@ TEST_CASE("train: a training that was interrupted ends where an uninterrupted on
     run_steps(part, tiny, ids, 5);
     part.seconds = 60;
     save_state(part, tiny, "r", folder.path());
-    CHECK(folder.count() == 1);
+    CHECK(folder.count() == 2);  // the checkpoint, and the weights alone
     State resumed = load_state(tiny, "r", folder.path());
     CHECK(resumed.n_done == 5);
     CHECK(resumed.seconds == 60);
@@ -286,7 +310,7 @@ TEST_CASE("train: a checkpoint that cannot be written leaves the old one") {
     state.n_done = 5;
     auto save = [&] { save_state(state, tiny, "r", folder.path()); };
     check_contains(error_with_file_limit(1000, save), "checkpoint.safetensors");
-    CHECK(folder.count() == 1);
+    CHECK(folder.count() == 2);  // the checkpoint, and the weights alone
     CHECK(read_raw(folder.file("checkpoint.safetensors")) == before);
     CHECK(load_state(tiny, "r", folder.path()).n_done == 0);
 }

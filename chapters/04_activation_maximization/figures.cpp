@@ -217,10 +217,9 @@ namespace {
 Series ranked(const std::string& name, std::vector<double> cosines) {
     std::ranges::sort(cosines, std::greater<>());
     Series series = {name, {}, {}};
-    auto n_token = static_cast<double>(cosines.size());
-    for (double rank = 1; rank <= n_token; rank = std::max(rank + 1, std::floor(rank * 1.15))) {
-        series.x.push_back(rank);
-        series.y.push_back(cosines[static_cast<size_t>(rank) - 1]);
+    for (size_t rank = 1; rank <= cosines.size(); rank = std::max(rank + 1, rank * 23 / 20)) {
+        series.x.push_back(static_cast<double>(rank));
+        series.y.push_back(cosines[rank - 1]);
     }
     return series;
 }

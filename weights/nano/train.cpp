@@ -1,7 +1,8 @@
 // Trains the embedded model on a folder of texts, from random weights, by the project's own forward
 // and backward pass. Every few minutes it leaves a checkpoint in OUT from which the next run goes
-// on, so that a kill at any moment loses minutes; beside it loss.csv and loss.svg, and at the end
-// model.safetensors (float16). The second form measures a model and lets it speak.
+// on, so that a kill at any moment loses minutes; beside it loss.csv, loss.svg and the weights,
+// model.safetensors (float16), with which another training can start. The second form measures a
+// model and lets it speak.
 // Run: make train-nano TEXT=FOLDER          (STEPS=9500 in all, OUT=weights/trained)
 //      make nano-card TEXT=FOLDER           (MODEL=weights/nano)
 #include <chrono>
@@ -111,7 +112,22 @@ void print_validation(const Gpt2& model, const Split& held_out) {
     std::fflush(stdout);
 }
 
-void train(const Settings& s, const std::string& text, const std::string& out) {
+/// Begins with random weights, or with those of a model of the same shape.
+State begin(const Settings& s, const std::string& from) {
+    if (from.empty()) return start(s);
+    Gpt2 model = load_gpt2(from);
+    const Gpt2Config &has = model.config, &wanted = s.config;
+    bool fits = has.n_layer == wanted.n_layer && has.n_head == wanted.n_head &&
+                has.d_model == wanted.d_model && has.d_mlp == wanted.d_mlp &&
+                has.n_ctx == wanted.n_ctx && has.d_vocab == wanted.d_vocab;
+    if (!fits)
+        fail("is of another shape than the embedded model", from, "start with one of its own");
+    return start_with(s, model);
+}
+
+/// `from`: a model to start with, or nothing.
+void train(const Settings& s, const std::string& text, const std::string& from,
+           const std::string& out) {
     // Read the texts, and what an earlier run left.
     Tokenizer tokenizer = load_tokenizer();
     Split works = read_split(tokenizer, text, "train");
@@ -119,7 +135,7 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
     Text training = rank_tokens(std::move(works.ids), s.config.d_vocab);
     std::string recipe = nano::recipe(s, training.ids);
     bool resumed = std::filesystem::exists(out + "/checkpoint.safetensors");
-    State state = resumed ? load_state(s, recipe, out) : start(s);
+    State state = resumed ? load_state(s, recipe, out) : begin(s, from);
     Table curve = read_curve(out + "/loss.csv", state.n_done);
     std::printf("%ld works, %zu tokens; held out %ld works, %zu tokens; step %ld of %ld\n",
                 works.n_work, training.ids.size(), held_out.n_work, held_out.ids.size(),
@@ -128,7 +144,7 @@ void train(const Settings& s, const std::string& text, const std::string& out) {
 
     // Begin with what can fail, not after minutes: the held-out text, the folder.
     if (!resumed) {
-        std::printf("untrained: ");
+        std::printf("before training: ");
         print_validation(state.model, held_out);
         save_state(state, s, recipe, out);
     }
@@ -183,6 +199,8 @@ const ChapterInfo info = {
     .purpose = "Trains the embedded model, or measures one and lets it speak (--card).",
     .options = {{"--text", "FOLDER", "texts and SOURCES.tsv, with the columns split and file"},
                 {"--steps", "N", "steps in all (9500); may change until the rate falls"},
+                {"--start", "DIR", "a model to start with instead of random weights"},
+                {"--before", "N", "of the steps, those that it has seen (0)"},
                 {"--card", "", "no training: print the held-out loss of --model, and samples"}},
     .has_presets = false};
 
@@ -191,19 +209,25 @@ void run(const Options& options) {
     std::string text = options.text("--text", "");
     if (text.empty()) throw UsageError("there is no text", "--text", "pass --text FOLDER");
     bool card = options.has("--card");
-    for (const char* name : {"--steps", "--seed", "--out", "--quick"}) {
+    for (const char* name : {"--steps", "--start", "--before", "--seed", "--out", "--quick"}) {
         if (card && options.has(name))
             throw UsageError("does not train", "--card", format("leave out %s", name));
     }
     if (card) return print_card(text, options.text("--model", "weights/nano"));
     if (options.has("--model")) {
-        throw UsageError("a training begins with random weights", "--model", "pass it with --card");
+        throw UsageError("is for the card", "--model", "pass it with --card, or --start");
     }
-    Settings settings = {
-        .n_step = options.integer("--steps", options.has("--quick") ? 100 : 9500, 1, 100'000'000),
-        .seed = static_cast<uint64_t>(
-            options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
-    train(settings, text, options.text("--out", "weights/trained"));
+    int64_t n_step =
+        options.integer("--steps", options.has("--quick") ? 100 : 9500, 1, 100'000'000);
+    if (options.has("--before") && !options.has("--start")) {
+        throw UsageError("random weights have seen no step", "--before", "pass --start as well");
+    }
+    Settings settings = {.n_step = n_step,
+                         .n_before = options.integer("--before", 0, 0, n_step - 1),
+                         .seed = static_cast<uint64_t>(
+                             options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
+    if (options.has("--start")) settings.n_warm_up = 100;  // the means of the optimisers, anew
+    train(settings, text, options.text("--start", ""), options.text("--out", "weights/trained"));
 }
 
 }  // namespace

@@ -32,11 +32,11 @@ constexpr int64_t grain = 1 << 16;  // weights given to a thread at a time
 
 double learning_rate(const Settings& s, int64_t step) {
     auto n = static_cast<double>(s.n_step), at = static_cast<double>(step);
-    double warm = std::min(1.0, (at + 1) / static_cast<double>(s.n_warm_up));
+    double warm = (at + 1 - static_cast<double>(s.n_before)) / static_cast<double>(s.n_warm_up);
     double decayed = (at - (1 - s.decay_share) * n) / (s.decay_share * n);
     double decay =
         decayed <= 0 ? 1 : 0.5 * (1 + std::cos(std::numbers::pi * std::min(decayed, 1.0)));
-    return s.peak_rate * warm * decay;
+    return s.peak_rate * std::min(warm, 1.0) * decay;
 }
 
 double clip(Gpt2& grad, double most) {
@@ -73,9 +73,15 @@ void keep_memory() {
     mallopt(M_TRIM_THRESHOLD, always);
 }
 
+State start_with(const Settings& settings, const Gpt2& model) {
+    return {.n_done = settings.n_before,
+            .model = model,
+            .m = zeros_like(model),
+            .v = zeros_like(model)};
+}
+
 State start(const Settings& settings) {
-    Gpt2 model = random_gpt2(settings.config, settings.seed);
-    return {.model = model, .m = zeros_like(model), .v = zeros_like(model)};
+    return start_with(settings, random_gpt2(settings.config, settings.seed));
 }
 
 namespace {
@@ -95,7 +101,7 @@ std::vector<Trained> all_trained(State& state, Gpt2& grad) {
 }
 
 bool is_matrix(const Parameter& p) { return p.shape.size() == 2; }
-bool is_in_block(const Parameter& p) { return p.name.starts_with("h."); }
+bool has_muon(const Parameter& p) { return is_matrix(p) && p.name.starts_with("h."); }
 
 void update_by_adam(const AdamSettings& adam, const Trained& t, int64_t step) {
     AdamRates rates = adam_rates(adam, step);
@@ -138,14 +144,14 @@ void update(State& state, Gpt2& grad, const Settings& s) {
     ++state.n_done;
     std::vector<Trained> matrices;
     for (const Trained& t : all_trained(state, grad)) {
-        if (is_matrix(t.weights) && is_in_block(t.weights)) {
+        if (has_muon(t.weights)) {
             matrices.push_back(t);
             continue;
         }
         AdamSettings adam = s.adam;
         adam.learning_rate = rate;
         adam.weight_decay = is_matrix(t.weights) ? s.weight_decay : 0;
-        update_by_adam(adam, t, state.n_done);
+        update_by_adam(adam, t, state.n_done - s.n_before);
     }
     update_by_muon(
         {.learning_rate = rate, .momentum = s.muon_momentum, .weight_decay = s.weight_decay},
@@ -187,12 +193,13 @@ std::string checkpoint_path(const std::string& folder) {
     return folder + "/checkpoint.safetensors";
 }
 
-/// The tensors of a state with their names in the file.
+/// The tensors of a state with their names in the file; Muon has no v.
 std::vector<Parameter> all_tensors(State& state) {
     std::vector<Parameter> out;
     Gpt2* parts[] = {&state.model, &state.m, &state.v};
     for (int i = 0; i < 3; ++i) {
         for (Parameter p : parameters(*parts[i])) {
+            if (parts[i] == &state.v && has_muon(p)) continue;
             p.name = part_names[i] + p.name;
             out.push_back(p);
         }
@@ -207,10 +214,11 @@ std::string recipe(const Settings& s, std::span<const int> ids) {
     for (int id : ids) hash = (hash ^ static_cast<uint64_t>(id)) * 0x100000001b3;
     return format(
         "%ld windows of %ld, %ld heads, %ld frequent, rate %g after %ld steps, decay in %g, "
-        "Muon %g, AdamW %g %g %g, weight decay %g, norm %g, seed %lu, %zu tokens %016lx",
+        "Muon %g, AdamW %g %g %g, weight decay %g, norm %g, seed %lu, from step %ld, %zu tokens "
+        "%016lx",
         s.n_window, s.config.n_ctx, s.config.n_head, s.n_frequent, s.peak_rate, s.n_warm_up,
         s.decay_share, s.muon_momentum, s.adam.beta1, s.adam.beta2, s.adam.epsilon, s.weight_decay,
-        s.most_norm, s.seed, ids.size(), hash);
+        s.most_norm, s.seed, s.n_before, ids.size(), hash);
 }
 
 void save_state(const State& state, const Settings& settings, const std::string& recipe,
@@ -225,6 +233,7 @@ void save_state(const State& state, const Settings& settings, const std::string&
                        {"seconds", format("%.0f", state.seconds)},
                        {"n_step", std::to_string(settings.n_step)},
                        {"recipe", recipe}});
+    save_gpt2(state.model, folder, "F16");
 }
 
 namespace {

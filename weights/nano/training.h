@@ -19,11 +19,12 @@ struct Settings {
     Gpt2Config config = {
         .n_layer = 12, .n_head = 4, .d_model = 128, .d_mlp = 512, .n_ctx = 256, .d_vocab = 50257};
     int64_t n_step = 0;    ///< of the whole training
+    int64_t n_before = 0;  ///< of them, those that the weights have seen with which this one begins
     int64_t n_window = 8;  ///< of n_ctx tokens in a step
     /// Half the number of ids that are candidates in every step (step_candidates); 0: full softmax.
     int64_t n_frequent = 1024;
     double peak_rate = 4e-3;
-    int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0
+    int64_t n_warm_up = 300;    ///< steps in which the rate rises from 0, from n_before on
     double decay_share = 0.3;   ///< of the steps, the last: the rate falls to 0 along a cosine
     double weight_decay = 0.1;  ///< on matrices and embeddings; none on biases and layer norms
     double most_norm = 1;       ///< gradients of a larger norm are scaled down to it
@@ -52,6 +53,9 @@ struct State {
 };
 State start(const Settings& settings);
 
+/// The same with the weights of a model instead of random ones; the optimisers' means are zero.
+State start_with(const Settings& settings, const Gpt2& model);
+
 /// One step of the optimisers on every parameter; leaves `grad` all zero for the next.
 void update(State& state, Gpt2& grad, const Settings& settings);
 
@@ -68,8 +72,9 @@ Step train_step(State& state, const Settings& settings, const Text& text, Gpt2& 
 /// may still change before the decay.
 std::string recipe(const Settings& settings, std::span<const int> ids);
 
-/// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one. A
-/// file of another recipe is refused, and one from which n_step can no longer be reached.
+/// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one, and
+/// beside it the weights alone, model.safetensors in float16. A file of another recipe is refused,
+/// and one from which n_step can no longer be reached.
 void save_state(const State& state, const Settings& settings, const std::string& recipe,
                 const std::string& folder);
 State load_state(const Settings& settings, const std::string& recipe, const std::string& folder);
