@@ -198,6 +198,7 @@ TEST_CASE("chapter 2: claims 2g and 2h can hold, and can fail") {
     CHECK(lights("2g share", 300, 100, 1000) == Verdict::reproduced);
     CHECK(lights("2g share", 300, 310, 1000) == Verdict::control_holds);
     CHECK(lights("2g share", 20, 10, 1000) == Verdict::not_reproduced);
+    CHECK(verdict_of("2g", word_lights({100, 200}, {0, 1}, 1, 1)) == Verdict::undecided);
 
     // Latents that follow one of a few patterns, with noise of their own.
     auto noisy = [](double noise) {

@@ -74,6 +74,7 @@ Data make_data(const Study& study, const Tensor& x) {
 
 Arms plan_arms(const SaeConfig& config, const Data& data, const Lengths& l, const Counts& counts,
                uint64_t seed) {
+    constexpr int64_t one = 1;
     Arms arms;
     SaeConfig untied = config;
     untied.tied = false;
@@ -99,7 +100,7 @@ Arms plan_arms(const SaeConfig& config, const Data& data, const Lengths& l, cons
         auto with_more_text = [&](std::vector<Training>& list, const char* name) -> Training& {
             Training& t = add(list, name);
             t.x = &data.more;
-            t.n_batch = std::max<int64_t>(data.more.rows() / data.x.rows(), 1);
+            t.n_batch = std::max(data.more.rows() / std::max(data.x.rows(), one), one);
             return t;
         };
         if (i < counts.n_more) with_more_text(arms.more_text, "more text");

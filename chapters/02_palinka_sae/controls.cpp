@@ -319,6 +319,7 @@ Finding word_lights(const std::vector<double>& lit, const std::vector<int64_t>& 
         bool inside = std::ranges::find(topic, i) != topic.end();
         (inside ? own : others).push_back(lit[i] / unit);
     }
+    if (others.empty()) return {not_measurable("every token belongs to the topic")};
     Rng rng(seed);
     std::vector<double> means;
     for (int64_t draw = 0; draw < n_draw; ++draw) {

@@ -127,10 +127,12 @@ void update_by_muon(const MuonSettings& muon, const std::vector<Trained>& matric
         for (int64_t begin = 0; begin < width; begin += part) parts.push_back({&t, begin, part});
     }
     parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
-        auto [trained, begin, width] = parts[i];
-        auto part = [&](const Parameter& p) { return columns(p.tensor->matrix(), begin, width); };
-        MatrixView g = part(trained->grad);
-        muon_update(muon, g, part(trained->weights), part(trained->m));
+        const Part& part = parts[i];
+        auto cut = [&](const Parameter& p) {
+            return columns(p.tensor->matrix(), part.begin, part.width);
+        };
+        MatrixView g = cut(part.trained->grad);
+        muon_update(muon, g, cut(part.trained->weights), cut(part.trained->m));
         for (int64_t row = 0; row < g.rows; ++row) {
             std::fill_n(g.data + row * g.stride, g.cols, Real(0));
         }
