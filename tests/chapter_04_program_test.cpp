@@ -69,6 +69,33 @@ TEST_CASE("chapter 4: bad input gets one line that names the place and the remed
     check_refused("$A --text missing.txt", 1, "missing.txt");
 }
 
+TEST_CASE("chapter 4: too little address space is said at once, not waited for") {
+    check_refused("ulimit -v 200000; timeout 60 $A $SMALL", 1,
+                  "the address space is limited to 204 MB");
+}
+
+TEST_CASE("chapter 4: rows that stand for no token can win, and the search leaves them out") {
+    // The tiny model's padded rows are the longest by far, so any search would take them.
+    test::TempFolder folder;
+    Gpt2 model = random_gpt2(
+        {.n_layer = 2, .n_head = 1, .d_model = 8, .d_mlp = 32, .n_ctx = 16, .d_vocab = 50304}, 1);
+    for (int64_t row = 50257; row < 50304; ++row) {
+        for (Real& value : model.W_E.row(row)) value *= 1000;
+    }
+    save_gpt2(model, folder.file("m"));
+    std::string text;
+    for (int line = 0; line < 9; ++line) text += "plum and pear\n";
+    test::write_raw(folder.file("t"), text);
+    Outcome outcome = test::run_chapter_in(
+        folder, "04_activation_maximization",
+        "--quick --starts 2 --steps 3 --text t --model m --layer hidden:1 --dim 3");
+    CHECK_MESSAGE(outcome.status == 0, outcome.err);
+    check_contains(outcome.out, "rows from 50257 on stand for no token and print as [50257]");
+    size_t found = outcome.out.find("Best of the");
+    REQUIRE(found != std::string::npos);
+    CHECK(outcome.out.find("[502", found) == std::string::npos);
+}
+
 TEST_CASE("chapter 4: a climb that diverges stops and names the step") {
     check_refused("$A $SMALL --lambda 1e300", 1, "the climb diverged");
     check_refused("$A $SMALL --lambda 1e300", 1, "(step 0): use a smaller --lambda");

@@ -224,5 +224,5 @@ TEST_CASE("load: weights that are not finite are refused by name") {
     test::TempFolder folder;
     save_gpt2(model, folder.path());
     test::check_contains(test::error_of([&] { load_gpt2(folder.path()); }),
-                         "h.1.mlp.c_fc.weight holds a value that is no finite number");
+                         "h.1.mlp.c_fc.weight holds a value that is NaN or infinite");
 }

@@ -4,8 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 #include "core/ensure.h"
@@ -26,6 +29,12 @@ Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed) {
     Rng rng(seed);
     for (Real& value : t.data) value = static_cast<Real>(rng.normal());
     return t;
+}
+
+/// How many threads this process has.
+int count_threads() {
+    return static_cast<int>(
+        std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
 }
 
 /// Largest |C - expected| of a product of random matrices, in units of sqrt(k) roundings.
@@ -107,6 +116,27 @@ TEST_CASE("matmul: shapes that do not fit are refused by name") {
     Tensor d({3, 5});
     CHECK_THROWS_WITH_AS(matmul(a.matrix(), d.matrix(), d.matrix()), doctest::Contains("matmul: A"),
                          Error);
+}
+
+TEST_CASE("matmul: the same digits from several threads at once, whatever OpenBLAS was built for") {
+    Tensor a = random_tensor({128, 128}, 1), b = random_tensor({128, 128}, 2);
+    Tensor alone({128, 128});
+    matmul_serial(a.matrix(), b.matrix(), alone.matrix());
+    std::atomic<int> n_wrong = 0, n_thread_before = count_threads(), n_thread_most = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&] {
+            Tensor c({128, 128});
+            for (int i = 0; i < 500; ++i) {
+                matmul_serial(a.matrix(), b.matrix(), c.matrix());
+                n_wrong += c.data != alone.data;
+                if (i % 100 == 0) n_thread_most = std::max<int>(n_thread_most, count_threads());
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(n_wrong == 0);
+    CHECK(n_thread_most <= n_thread_before + 4);  // no product starts others
 }
 
 TEST_CASE("vector_exp: within 2.5e-7 of the library over the whole range") {

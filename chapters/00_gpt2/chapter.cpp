@@ -16,6 +16,7 @@
 #include "figures.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
+#include "model/vocabulary.h"
 #include "show/html.h"
 #include "show/page.h"
 
@@ -114,7 +115,8 @@ void chapter(const Options& options, Page& page) {
     Settings settings = options.has("--quick") ? quick : full;
     settings.n_generate = options.integer("--generate", settings.n_generate, 0, 100'000);
     std::string path = options.text("--text", chapter_file(info, "data/text.txt"));
-    Tokenizer tokenizer = load_tokenizer();
+    Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
+    Tokenizer tokenizer = tokenizer_of(model);
     std::vector<int> ids =
         tokenizer.encode(read_text(path), {.any_bytes = options.has("--bytes"), .source = path});
     if (options.has("--ids")) return page.discard(), print_ids(ids);
@@ -122,7 +124,6 @@ void chapter(const Options& options, Page& page) {
         fail(format("the text has %s; a loss needs 2 tokens", ids.empty() ? "no token" : "1 token"),
              path, "give a longer text");
     }
-    Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Gpt2 untrained = random_gpt2(model.config, options.seed());
     page.model(model.source);
     page.about("model: %s", describe(model).c_str());

@@ -7,15 +7,16 @@
 #include "core/ensure.h"
 #include "core/files.h"
 #include "model/gpt2_file.h"
+#include "model/vocabulary.h"
 
 namespace vimach::ch02 {
 
 Study read_study(const Options& options, Page& page, const ChapterInfo& info,
                  const std::string& activation) {
     std::string path = options.text("--text", chapter_file(info, "data/passage.txt"));
-    Tokenizer tokenizer = load_tokenizer();
-    std::vector<int> ids = tokenizer.encode(read_text(path), {.source = path});
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
+    Tokenizer tokenizer = tokenizer_of(model);
+    std::vector<int> ids = tokenizer.encode(read_text(path), {.source = path});
     auto n_token = static_cast<int64_t>(ids.size());
     if (n_token < 8 || n_token > model.config.n_ctx) {
         fail(format("the passage has %ld tokens, the model takes 8 to %ld", n_token,

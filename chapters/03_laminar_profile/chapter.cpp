@@ -11,13 +11,13 @@
 #include "core/files.h"
 #include "figures.h"
 #include "model/gpt2_file.h"
+#include "model/vocabulary.h"
 #include "plan.h"
 #include "show/page.h"
 #include "show/progress.h"
 #include "splice.h"
 #include "tables.h"
 #include "text/html_text.h"
-#include "text/tokenizer.h"
 
 namespace vimach::ch03 {
 
@@ -157,6 +157,7 @@ Settings read_settings(const Options& options) {
 void chapter(const Options& options, Page& page) {
     std::string folder = options.text("--model", "weights/nano");
     Gpt2 model = load_gpt2(folder);
+    Tokenizer tokenizer = tokenizer_of(model);
     const Gpt2Config c = model.config;
     Settings full = read_settings(options), s = full;
     s.n_epoch = options.integer("--epochs", s.n_epoch, 1, 1'000'000);
@@ -175,8 +176,7 @@ void chapter(const Options& options, Page& page) {
     std::string path = options.text("--page", chapter_file(info, "data/led.html"));
     PageMarks marks = {options.text("--from", PageMarks().from),
                        options.text("--until", PageMarks().until)};
-    std::string article = read_article(read_text(path), s.form, path, marks);
-    std::vector<int> ids = load_tokenizer().encode(article);
+    auto ids = tokenizer.encode(read_article(read_text(path), s.form, path, marks));
     auto windows =
         draw_windows(ids, {n_window, n_ctx, s.random_windows, s.draws.seed, s.n_seed}, path);
     page.say("%zu tokens of %s; %s", ids.size(), s.form == text ? "text" : "markup",

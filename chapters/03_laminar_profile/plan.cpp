@@ -9,8 +9,8 @@
 #include <cstdio>
 
 #include "core/ensure.h"
-#include "core/files.h"
 #include "core/rng.h"
+#include "model/weight_files.h"
 #include "store.h"
 
 namespace vimach::ch03 {
@@ -89,7 +89,9 @@ uint64_t run_hash(const RunShape& s, const std::vector<std::vector<Window>>& win
             for (int id : window) text += format(" %d", id);
         }
     }
-    return hash_file(find_in_project(model_folder + "/model.safetensors"), hash_bytes(text));
+    uint64_t hash = hash_bytes(text);
+    for (const std::string& path : weight_files(model_folder)) hash = hash_file(path, hash);
+    return hash;
 }
 
 double memory_bound(const RunShape& s) {

@@ -13,6 +13,7 @@
 #include "math/blas.h"
 #include "math/vector_ops.h"
 #include "model/gpt2_file.h"
+#include "model/vocabulary.h"
 #include "text/html_text.h"
 
 namespace vimach::ch04 {
@@ -161,10 +162,9 @@ std::vector<int> read_ids(const Options& options, const Tokenizer& tokenizer) {
 }  // namespace
 
 Study read_study(const Options& options, const Choice& preset, Page& page) {
-    Study study = {.tokenizer = load_tokenizer(),
-                   .model = load_gpt2(options.text("--model", "weights/nano")),
-                   .target = {},
-                   .text = {}};
+    Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
+    Tokenizer tokenizer = tokenizer_of(model);
+    Study study = {.tokenizer = tokenizer, .model = model, .target = {}, .text = {}};
     study.target = choose_target(options, preset, study.model.config);
     study.text = read_ids(options, study.tokenizer);
 

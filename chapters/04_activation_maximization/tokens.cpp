@@ -24,7 +24,7 @@ constexpr int64_t windows_at_once = 256;
 std::vector<int> random_ids(const Gpt2& model, int64_t n_window, int64_t n_token, uint64_t seed) {
     Rng rng(seed);
     std::vector<int> ids(static_cast<size_t>(n_window * n_token));
-    for (int& id : ids) id = static_cast<int>(rng.below(model.config.d_vocab));
+    for (int& id : ids) id = static_cast<int>(rng.below(model.config.d_vocab - model.n_padding));
     return ids;
 }
 
@@ -127,7 +127,9 @@ Searches search_both(const Study& study, const Counts& counts, uint64_t seed, Pr
 
     // Search side by side, a guided and a blind one from each start.
     parallel_for(2 * n_search, [&](int64_t i) {
-        SearchSettings settings = {.budget = counts.n_search_pass, .guided = i % 2 == 0};
+        SearchSettings settings = {.budget = counts.n_search_pass,
+                                   .guided = i % 2 == 0,
+                                   .n_padding = study.model.n_padding};
         uint64_t own_seed = run_seed(seed, i / 2);
         std::vector<int> start = random_ids(study.model, 1, study.target.n_token, own_seed);
         (settings.guided ? found.guided : found.blind)[i / 2] =

@@ -13,16 +13,14 @@
 #include "figures.h"
 #include "math/blas.h"
 #include "model/gpt2_file.h"
+#include "model/vocabulary.h"
 #include "patch.h"
 #include "rivals.h"
 #include "sentences.h"
 #include "show/page.h"
 #include "tokens.h"
 
-using namespace vimach;
-using namespace vimach::ch05;
-
-namespace {
+namespace vimach::ch05 {
 
 struct Settings {
     GedSettings ged;  // share of the variance, how it is counted, shrinkage
@@ -55,19 +53,20 @@ struct Study {
     Settings settings;
     Draws draws;
     Gpt2 model;
+    Tokenizer tokenizer;
     int64_t layer;
 };
 
 Study read_study(const Options& options, Page& page) {
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
-    int64_t n_layer = model.config.n_layer;
-    int64_t layer = options.integer("--layer", n_layer / 2, 0, n_layer - 1);
+    Tokenizer tokenizer = tokenizer_of(model);
+    int64_t n = model.config.n_layer, layer = options.integer("--layer", n / 2, 0, n - 1);
     Draws draws = options.has("--quick") ? quick : full;
     draws.seed = static_cast<uint64_t>(options.integer("--seed", 1, 0, INT64_MAX));
     page.model(model.source);
     page.about("model: %s", describe(model).c_str());
     page.about("blocks.%ld.mlp_pre, %ld dimensions", layer, model.config.d_mlp);
-    return {options.preset() == "document" ? document : notebook, draws, model, layer};
+    return {options.preset() == "document" ? document : notebook, draws, model, tokenizer, layer};
 }
 
 /// The MLP's expansion of one block for every token of a text: [n_token, d_mlp].
@@ -104,11 +103,11 @@ std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer,
 }
 
 void chapter(const Options& options, Page& page) {
-    const auto [settings, draws, model, layer] = read_study(options, page);
+    const auto [settings, draws, model, tokenizer, layer] = read_study(options, page);
     const auto& [ged, centre] = settings;
 
     page.step("Read the same sentences with him and with her; take the MLP at the pronoun.");
-    SentencePairs sentences = read_sentence_pairs(options, info, model.config.n_ctx);
+    SentencePairs sentences = read_sentence_pairs(options, info, tokenizer, model.config.n_ctx);
     Pairs pairs = pairs_at_pronoun(model, layer, sentences);
     page.say(pairs_text(pairs, sentences.words, draws));
     page.figure(activations_figure(pairs));
@@ -194,6 +193,8 @@ void chapter(const Options& options, Page& page) {
                 ratios_figure(for_him, for_her, swaps, left_out, {of_swaps, of_untrained}));
 }
 
-}  // namespace
+}  // namespace vimach::ch05
 
-int main(int argc, char** argv) { return run_chapter(argc, argv, info, chapter); }
+int main(int argc, char** argv) {
+    return vimach::run_chapter(argc, argv, vimach::ch05::info, vimach::ch05::chapter);
+}

@@ -123,8 +123,8 @@ void check_pairs(const std::vector<Sentence>& him, const std::vector<Sentence>& 
 
 }  // namespace
 
-SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& info, int64_t n_ctx) {
-    Tokenizer tokenizer = load_tokenizer();
+SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& info,
+                                  const Tokenizer& tokenizer, int64_t n_ctx) {
     Words words = read_words(options.text("--words", "him,her"), tokenizer);
     std::string him = options.text("--him", chapter_file(info, "data/him.txt"));
     std::string her = options.text("--her", chapter_file(info, "data/her.txt"));

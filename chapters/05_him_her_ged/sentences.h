@@ -38,9 +38,10 @@ struct SentencePairs {
     std::vector<std::vector<std::string>> tokens;  ///< of every him[i], as text
 };
 
-/// Both files, as --him, --her and --words name them. Throws unless sentence i of both is the same
-/// but for the word, token by token.
-SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& info, int64_t n_ctx);
+/// Both files, as --him, --her and --words name them, in sentences of at most n_ctx tokens. Throws
+/// unless sentence i of both is the same but for the word, token by token.
+SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& info,
+                                  const Tokenizer& tokenizer, int64_t n_ctx);
 
 /// Sentences that begin alike up to the word have the same activations there: one group.
 std::vector<int64_t> group_by_beginning(const std::vector<Sentence>& sentences);

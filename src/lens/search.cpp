@@ -72,9 +72,9 @@ namespace {
 
 /// For every position the ids whose embeddings lie furthest along the gradient there: swapping
 /// token a for b changes the objective by grad . (W_E[b] - W_E[a]), to first order.
-std::vector<std::vector<int>> propose(const Tensor& W_E, const Tensor& grad, int64_t n_proposed) {
-    Tensor scores({grad.rows(), W_E.rows()});
-    matmul(grad.matrix(), W_E.matrix(), scores.matrix(), {.transpose_b = true});
+std::vector<std::vector<int>> propose(ConstMatrixView W_E, const Tensor& grad, int64_t n_proposed) {
+    Tensor scores({grad.rows(), W_E.rows});
+    matmul(grad.matrix(), W_E, scores.matrix(), {.transpose_b = true});
     std::vector<std::vector<int>> proposed(static_cast<size_t>(grad.rows()));
     parallel_for(grad.rows(), [&](int64_t i) {
         proposed[i] = largest(scores.row(i), n_proposed);
@@ -87,10 +87,12 @@ std::vector<std::vector<int>> propose(const Tensor& W_E, const Tensor& grad, int
 
 SearchResult search_tokens(const Tensor& W_E, const TokenObjective& objective, std::vector<int> ids,
                            const SearchSettings& settings, uint64_t seed) {
-    int64_t d_vocab = W_E.rows(), n_proposed = std::min(settings.n_proposed, d_vocab);
+    int64_t d_vocab = W_E.rows() - settings.n_padding;
+    int64_t n_proposed = std::min(settings.n_proposed, d_vocab);
     auto n_token = static_cast<int64_t>(ids.size());
     ensure(n_token >= 1 && settings.n_candidate >= 1 && n_proposed >= 1, "nothing to search",
            "search_tokens", "pass a token, a candidate and a proposal at least");
+    ConstMatrixView tokens = row_range(W_E.matrix(), 0, d_vocab);
     Rng rng(seed);
     double value = objective.values(ids, 1).front(), used = 1;
     SearchResult result = {ids, value, {used}, {value}};
@@ -98,7 +100,7 @@ SearchResult search_tokens(const Tensor& W_E, const TokenObjective& objective, s
     while (used + cost <= static_cast<double>(settings.budget)) {
         // Ask the gradient which tokens might do better at each position.
         std::vector<std::vector<int>> proposed;
-        if (settings.guided) proposed = propose(W_E, objective.gradient(result.ids), n_proposed);
+        if (settings.guided) proposed = propose(tokens, objective.gradient(result.ids), n_proposed);
 
         // Swap one token in each candidate: any position, any of its proposals.
         std::vector<int> candidates;

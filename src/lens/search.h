@@ -35,6 +35,7 @@ struct SearchSettings {
     int64_t n_candidate = 128;  ///< swaps tried in a step
     int64_t n_proposed = 256;   ///< tokens that the gradient proposes at a position
     bool guided = true;         ///< off: tokens are proposed at random
+    int64_t n_padding = 0;      ///< last rows of W_E that are no tokens and are left out
 };
 
 struct SearchResult {

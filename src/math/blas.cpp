@@ -1,5 +1,7 @@
 // The only file that knows BLAS.
-// Contract: OpenBLAS is pinned to one thread before the first product.
+// Contract: around every call stands blas_turn, for OpenBLAS comes in three builds. With threads of
+// its own (pthread) it is pinned to one, once. With OpenMP each of our threads must be pinned.
+// Without threads its buffers are shared by all callers, so one product runs at a time.
 #include "math/blas.h"
 
 #include <cblas.h>
@@ -51,7 +53,7 @@ constexpr auto gemm = cblas_sgemm;
 
 void call_blas(ConstMatrixView a, ConstMatrixView b, MatrixView c, const Extents& extents,
                const MatmulOptions& options) {
-    pin_blas();
+    auto turn = blas_turn();
     gemm(CblasRowMajor, options.transpose_a ? CblasTrans : CblasNoTrans,
          options.transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(extents.m),
          static_cast<blasint>(extents.n), static_cast<blasint>(extents.k), options.alpha, a.data,
@@ -103,7 +105,7 @@ Matrix product(const Matrix& a, const Matrix& b, bool transpose_a, bool transpos
     ensure(k == (transpose_b ? b.cols : b.rows), "inner extents differ", "product",
            "pass [m, k] and [k, n]");
     if (c.rows == 0 || c.cols == 0 || k == 0) return c;
-    pin_blas();
+    auto turn = blas_turn();
     cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(c.rows),
                 static_cast<blasint>(c.cols), static_cast<blasint>(k), 1, a.data.data(),
@@ -112,9 +114,19 @@ Matrix product(const Matrix& a, const Matrix& b, bool transpose_a, bool transpos
     return c;
 }
 
-void pin_blas() {
-    static const bool pinned = (openblas_set_num_threads(1), true);
-    (void)pinned;
+std::unique_lock<std::mutex> blas_turn() {
+    // Pin the library; with OpenMP, for every thread that calls it.
+    static const int build = openblas_get_parallel();
+    static std::once_flag once;
+    std::call_once(once, [] { openblas_set_num_threads(1); });
+    thread_local bool pinned = build != OPENBLAS_OPENMP;
+    if (!pinned) openblas_set_num_threads(1);
+    pinned = true;
+
+    // Wait where the library has one set of buffers for all callers.
+    static std::mutex one_at_a_time;
+    if (build != OPENBLAS_SEQUENTIAL) return {};
+    return std::unique_lock(one_at_a_time);
 }
 
 std::string blas_kernels() {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "core/tensor.h"
@@ -38,8 +39,9 @@ Tensor product(const Tensor& a, const Tensor& b, const MatmulOptions& options = 
 Matrix product(const Matrix& a, const Matrix& b, bool transpose_a = false,
                bool transpose_b = false);
 
-/// Pins OpenBLAS to one thread; every product does so itself.
-void pin_blas();
+/// Before a call of BLAS or LAPACK, until it is done: pins OpenBLAS to one thread, and holds the
+/// turn where the library was built without threads and must not be called from two at a time.
+std::unique_lock<std::mutex> blas_turn();
 
 /// OpenBLAS's version and the processor whose kernels it chose, e.g. "OpenBLAS 0.3.21 SkylakeX".
 std::string blas_kernels();

@@ -47,7 +47,7 @@ void fix_signs(Matrix& vectors) {
 
 Eigen symmetric_eigen(const Matrix& a) {
     require_square(a, a.rows, "symmetric_eigen: A");
-    pin_blas();
+    auto turn = blas_turn();
     Matrix vectors = a;
     std::vector<double> values(static_cast<size_t>(a.rows));
     auto n = static_cast<lapack_int>(a.rows);
@@ -63,7 +63,7 @@ Eigen symmetric_eigen(const Matrix& a) {
 GeneralizedEigen generalized_eigen(const Matrix& s, const Matrix& r) {
     require_square(s, s.rows, "generalized_eigen: S");
     require_square(r, s.rows, "generalized_eigen: R");
-    pin_blas();
+    auto turn = blas_turn();
     Matrix vectors = s, factor = r;
     std::vector<double> values(static_cast<size_t>(s.rows));
     auto n = static_cast<lapack_int>(s.rows);

@@ -41,7 +41,9 @@ struct Gpt2 {
     Tensor W_pos;  ///< [n_ctx, d_model]
     std::vector<Gpt2Block> blocks;
     Tensor ln_final_gain, ln_final_bias;
-    std::string source;  ///< where it came from, for titles and errors
+    std::string source;     ///< where it came from, for titles and errors
+    std::string note = {};  ///< what is unusual about it, or nothing
+    int64_t n_padding = 0;  ///< last rows of W_E that stand for no token
 };
 
 /// One line: source, number of parameters, extents.

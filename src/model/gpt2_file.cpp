@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
+#include <deque>
 #include <unordered_set>
 
 #include "core/ensure.h"
-#include "core/files.h"
 #include "core/rng.h"
+#include "model/gpt2_config.h"
 #include "model/json.h"
 #include "model/safetensors.h"
+#include "model/weight_files.h"
 
 namespace vimach {
 
@@ -50,36 +51,51 @@ std::vector<Parameter> parameters(Gpt2& model) {
 
 namespace {
 
-/// The command that brings the model of a folder.
-std::string remedy_for(const std::string& folder) {
-    auto path = std::filesystem::path(folder).lexically_normal();
-    if (!path.has_filename()) path = path.parent_path();  // gpt2/ is gpt2
-    std::string name = path.filename().string();
-    if (name == "gpt2" || name == "gpt2-large") return "run weights/fetch.sh " + name;
-    if (name == "gpt2-shape") return "run make weights/gpt2-shape";
-    return "pass --model weights/nano, or run weights/fetch.sh gpt2 and pass --model weights/gpt2";
-}
-
 /// A mask buffer that some files store with the weights: h.N.attn.bias, h.N.attn.masked_bias.
 bool is_mask_buffer(const std::string& name) {
     return name.starts_with("h.") &&
            (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
 }
 
-/// Looks tensors up by their name without the prefix "transformer.", which some files have.
+/// What a tensor says of a model that is more or less than GPT-2 with its tied head.
+Foreign other_model(const std::string& name) {
+    if (name.find("lora_") != name.npos) {
+        return {"holds a LoRA adapter", "merge it into its base model (peft: merge_and_unload)"};
+    }
+    if (name.ends_with("score.weight") || name.find("classifier.") != name.npos) {
+        return {"is a classifier, with the tensor " + json_quote(name),
+                "pass the language model that it was made from"};
+    }
+    if (name.find("v_head.") != name.npos) {
+        return {"has a value head, the tensor " + json_quote(name),
+                "pass the language model that it was made from"};
+    }
+    return {};
+}
+
+/// Looks tensors up in the files of a model, by their names without what some programs put in front
+/// of all of them ("transformer.", "module.", "_orig_mod.").
 class Source {
 public:
-    Source(const SafetensorsReader& reader, const std::string& folder)
-        : reader_(reader), folder_(folder) {
-        if (reader.find("transformer.wte.weight")) prefix_ = "transformer.";
+    explicit Source(const std::string& folder) : folder_(folder) {
+        for (const std::string& path : weight_files(folder)) readers_.emplace_back(path);
+        for (const SafetensorsReader& reader : readers_) {
+            for (const TensorEntry& found : reader.header().tensors) {
+                bool is_first = found.name.ends_with("wte.weight");
+                if (is_first) prefix_ = found.name.substr(0, found.name.find("wte.weight"));
+                if (Foreign other = other_model(found.name); !other.what.empty()) {
+                    fail(other.what, reader.path(), other.remedy);
+                }
+            }
+        }
     }
 
     [[noreturn]] void refuse(const std::string& what) const {
-        fail(what, reader_.path(), remedy_for(folder_));
+        fail(what, readers_.front().path(), remedy_for(folder_));
     }
 
     const TensorEntry& entry(const std::string& name, size_t n_extent) const {
-        const TensorEntry* found = reader_.find(prefix_ + name);
+        const TensorEntry* found = place_of(name).entry;
         if (found == nullptr) refuse("is no GPT-2: the tensor " + name + " is missing");
         if (found->shape.size() != n_extent) refuse_shape(name, found->shape);
         return *found;
@@ -92,9 +108,11 @@ public:
     /// How many N from 0 on stand in names h.N.*.
     int64_t n_block() const {
         std::unordered_set<std::string> blocks;
-        for (const TensorEntry& found : reader_.header().tensors) {
-            std::string name = found.name.substr(std::min(prefix_.size(), found.name.size()));
-            if (name.starts_with("h.")) blocks.insert(name.substr(0, name.find('.', 2)));
+        for (const SafetensorsReader& reader : readers_) {
+            for (const TensorEntry& found : reader.header().tensors) {
+                std::string name = found.name.substr(std::min(prefix_.size(), found.name.size()));
+                if (name.starts_with("h.")) blocks.insert(name.substr(0, name.find('.', 2)));
+            }
         }
         int64_t n = 0;
         while (blocks.contains(format("h.%ld", n))) ++n;
@@ -103,57 +121,106 @@ public:
 
     Tensor read(const Parameter& parameter) const {
         const TensorEntry& found = entry(parameter.name, parameter.shape.size());
-        if (found.shape != parameter.shape) refuse_shape(parameter.name, found.shape);
-        Tensor tensor = reader_.read(found);
+        if (found.shape != parameter.shape) {
+            refuse_transposed(parameter, found);
+            refuse_shape(parameter.name, found.shape);
+        }
+        Tensor tensor = place_of(parameter.name).reader->read(found);
         auto is_finite = [](Real value) { return std::isfinite(value); };
         if (!std::ranges::all_of(tensor.data, is_finite)) {
-            refuse(parameter.name + " holds a value that is no finite number");
+            refuse(parameter.name + " holds a value that is NaN or infinite");
         }
         return tensor;
     }
 
+    /// The number of heads by the metadata; 0 where they do not say.
     int64_t n_head(int64_t d_model) const {
-        const auto& metadata = reader_.header().metadata;
-        auto stored = metadata.find("n_head");
-        if (stored == metadata.end() && d_model % 64 == 0) return d_model / 64;
-        if (stored == metadata.end()) refuse("has no n_head, and d_model is no multiple of 64");
-
-        int64_t value = 0;
-        const std::string& text = stored->second;
-        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        bool number = error == std::errc{} && end == text.data() + text.size();
-        if (number && value > 0 && d_model % value == 0) return value;
-        refuse("n_head is " + json_quote(text) + ", which does not divide d_model into heads");
+        for (const SafetensorsReader& reader : readers_) {
+            auto stored = reader.header().metadata.find("n_head");
+            if (stored == reader.header().metadata.end()) continue;
+            int64_t value = 0;
+            const std::string& text = stored->second;
+            auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            bool number = error == std::errc{} && end == text.data() + text.size();
+            if (number && value > 0 && d_model % value == 0) return value;
+            refuse("n_head is " + json_quote(text) + ", which does not divide d_model into heads");
+        }
+        return 0;
     }
 
-    /// Refuses tensors that are neither parameters nor mask buffers.
+    /// Refuses tensors that are neither parameters nor mask buffers, and a head that is not W_E.
     void refuse_extras(const std::vector<Parameter>& wanted) const {
         std::unordered_set<std::string> names;
         for (const Parameter& parameter : wanted) names.insert(prefix_ + parameter.name);
-        for (const TensorEntry& found : reader_.header().tensors) {
-            bool known =
-                names.contains(found.name) || (found.name.starts_with(prefix_) &&
-                                               is_mask_buffer(found.name.substr(prefix_.size())));
-            if (!known) refuse("is no GPT-2: it has a tensor " + json_quote(found.name));
+        for (const SafetensorsReader& reader : readers_) {
+            for (const TensorEntry& found : reader.header().tensors) {
+                bool is_head = found.name.ends_with("lm_head.weight");
+                bool known = names.contains(found.name) || is_head ||
+                             (found.name.starts_with(prefix_) &&
+                              is_mask_buffer(found.name.substr(prefix_.size())));
+                if (!known) refuse("is no GPT-2: it has a tensor " + json_quote(found.name));
+                if (is_head) check_tied(reader, found);
+            }
         }
     }
 
 private:
-    const SafetensorsReader& reader_;
+    struct Place {
+        const SafetensorsReader* reader = nullptr;
+        const TensorEntry* entry = nullptr;
+    };
+
+    Place place_of(const std::string& name) const {
+        for (const SafetensorsReader& reader : readers_) {
+            if (const TensorEntry* found = reader.find(prefix_ + name)) return {&reader, found};
+        }
+        return {};
+    }
+
+    /// GPT-2 unembeds by W_E; a head of its own must be that matrix once more.
+    void check_tied(const SafetensorsReader& reader, const TensorEntry& head) const {
+        Place W_E = place_of("wte.weight");
+        bool tied = W_E.entry != nullptr && head.shape == W_E.entry->shape &&
+                    reader.read(head).data == W_E.reader->read(*W_E.entry).data;
+        if (!tied) refuse("is untied: lm_head.weight is not wte.weight");
+    }
+
+    /// Conv1D of GPT-2 stores [d_in, d_out]; torch.nn.Linear the other way round.
+    void refuse_transposed(const Parameter& parameter, const TensorEntry& found) const {
+        bool turned = found.shape.size() == 2 && found.shape[0] == parameter.shape[1] &&
+                      found.shape[1] == parameter.shape[0];
+        if (!turned) return;
+        fail("is no GPT-2: " + parameter.name + " has the shape " + shape_text(found.shape) +
+                 ", transposed as torch.nn.Linear stores it",
+             readers_.front().path(),
+             "transpose attn.c_attn, attn.c_proj, mlp.c_fc and mlp.c_proj (weight = weight.T)");
+    }
+
+    std::deque<SafetensorsReader> readers_;
     const std::string& folder_;
     std::string prefix_;
 };
 
+/// The number of heads as metadata and config.json say, or d_model / 64 where neither does.
+void set_heads(const Source& source, const std::string& folder, Gpt2& model) {
+    Gpt2Config& c = model.config;
+    int64_t stored = source.n_head(c.d_model), said = heads_in_config(folder, c);
+    if (stored > 0 && said > 0 && stored != said) {
+        fail(format("has n_head %ld in its metadata, config.json says %ld", stored, said),
+             folder + "/model.safetensors", "correct the one that errs");
+    }
+    c.n_head = stored > 0 ? stored : said;
+    if (c.n_head > 0) return;
+    if (c.d_model % 64 != 0) source.refuse("has no n_head, and d_model is no multiple of 64");
+    c.n_head = c.d_model / 64;
+    model.note =
+        format("%ld heads guessed as d_model / 64: put config.json beside the weights", c.n_head);
+}
+
 }  // namespace
 
 Gpt2 load_gpt2(const std::string& folder) {
-    std::string found = find_in_project(folder), path = found + "/model.safetensors";
-    std::error_code error;
-    if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found) {
-        fail("there is no model", path, remedy_for(folder));
-    }
-    SafetensorsReader reader(path);
-    Source source(reader, folder);
+    Source source(folder);
 
     // Take each extent from the shape of one tensor; the shapes of all others must agree.
     Gpt2 model;
@@ -166,7 +233,6 @@ Gpt2 load_gpt2(const std::string& folder) {
         source.refuse("is no GPT-2: it has an empty tensor");
     }
     if (c.n_ctx < 2) source.refuse("has a context of one token, so it predicts nothing");
-    c.n_head = source.n_head(c.d_model);
     c.n_layer = source.n_block();
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
@@ -174,6 +240,7 @@ Gpt2 load_gpt2(const std::string& folder) {
     std::vector<Parameter> wanted = parameters(model);
     source.refuse_extras(wanted);
     for (Parameter& parameter : wanted) *parameter.tensor = source.read(parameter);
+    set_heads(source, model_folder(folder), model);
     return model;
 }
 

@@ -22,9 +22,10 @@ struct Parameter {
 /// Every tensor of a model whose config and number of blocks are set, in the order of the file.
 std::vector<Parameter> parameters(Gpt2& model);
 
-/// Reads FOLDER/model.safetensors. The extents follow from the shapes; the number of heads from
-/// the metadata "n_head", else d_model / 64. Missing, extra or misshapen tensors and values that
-/// are not finite are an Error; causal-mask buffers are skipped.
+/// Reads FOLDER/model.safetensors, or its shards. The extents follow from the shapes; the number of
+/// heads from the metadata "n_head" or from config.json, else it is guessed and `note` says so.
+/// Missing, extra or misshapen tensors, values that are not finite, and a config.json that asks for
+/// other arithmetic are an Error; causal-mask buffers and a tied lm_head.weight are skipped.
 Gpt2 load_gpt2(const std::string& folder);
 
 /// Writes FOLDER/model.safetensors so that load_gpt2 reads it; dtype "F32" or "F16".

@@ -10,6 +10,7 @@
 
 #include "core/ensure.h"
 #include "model/json.h"
+#include "model/weight_files.h"
 
 static_assert(std::endian::native == std::endian::little, "safetensors data are little-endian");
 
@@ -144,11 +145,24 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, int64_t n_data
     return header;
 }
 
+namespace {
+
+/// Calls a file by its name that is of another format.
+void refuse_foreign(const InputFile& file) {
+    std::string first(static_cast<size_t>(std::min<int64_t>(file.size(), 64)), '\0');
+    file.read_at(0, first.data(), std::ssize(first));
+    Foreign foreign = foreign_format(first);
+    if (!foreign.what.empty()) fail(foreign.what, file.path(), foreign.remedy);
+}
+
+}  // namespace
+
 SafetensorsReader::SafetensorsReader(const std::string& path) : file_(path) {
     // Read the header's length, and check it before trusting it with an allocation.
     if (file_.size() < 8) fail("is shorter than the 8 bytes of a header length", path, remedy);
     uint64_t length = 0;
     file_.read_at(0, &length, 8);
+    if (length > static_cast<uint64_t>(file_.size() - 8)) refuse_foreign(file_);
     if (length > static_cast<uint64_t>(max_header)) {
         fail(format("claims a header of %lu bytes; the format allows %ld", length, max_header),
              path + ", byte 0", remedy);

@@ -2,12 +2,17 @@
 // Results go to standard output, everything else (errors, times, progress) to standard error.
 #include "show/console.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <thread>
 
 #include "core/ensure.h"
 #include "core/files.h"
@@ -125,8 +130,36 @@ double Options::real(const std::string& name, double otherwise, double low) cons
                      format("give a number, %g or more", low));
 }
 
+namespace {
+
+/// OpenBLAS reserves space for every processor at its start; refused that, its threads ask for
+/// ever.
+void check_address_space() {
+    constexpr rlim_t always = 768'000'000, each = 64'000'000;
+    rlim_t least = always + each * std::max(std::thread::hardware_concurrency(), 1U);
+    rlimit limit = {};
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= least) return;
+    fail(format("the address space is limited to %lu MB; this takes %lu MB",
+                limit.rlim_cur / 1'000'000, least / 1'000'000),
+         "ulimit -v", "run: ulimit -v unlimited");
+}
+
+/// Ends the program without the shutdown of OpenBLAS, which would wait for memory as well.
+[[noreturn]] void leave(int status) {
+    std::fflush(nullptr);
+    std::_Exit(status);
+}
+
+}  // namespace
+
 int run_chapter(int argc, char** argv, const ChapterInfo& info,
                 const std::function<void(const Options&)>& chapter) {
+    try {
+        check_address_space();
+    } catch (const Error& error) {
+        leave(report_failure(error.what(), 1));
+    }
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a pipe sees lines as they are made
     try {
         Options options(argc, argv, info);
         if (options.has("--help")) {
@@ -141,7 +174,7 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info,
     } catch (const UsageError& error) {
         return report_failure(error.what(), 2);
     } catch (const std::bad_alloc&) {
-        return report_failure("out of memory (this machine): use a smaller model or text", 1);
+        leave(report_failure("out of memory (this machine): use a smaller model or text", 1));
     } catch (const std::exception& error) {
         return report_failure(error.what(), 1);
     }

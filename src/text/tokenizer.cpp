@@ -79,7 +79,7 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where) {
     // Give the single bytes the first 256 ids.
     offsets_.push_back(0);
     for (int byte : bytes_in_id_order()) {
-        byte_ids_[byte] = n_vocab();
+        byte_ids_[byte] = n_token();
         insert_token(std::string(1, static_cast<char>(byte)));
     }
 
@@ -102,21 +102,25 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where) {
                  where + format(", line %zu", line + 1),
                  "restore the file with: git checkout weights/merges.txt");
         }
-        insert_merge(left_id, right_id, n_vocab());
+        insert_merge(left_id, right_id, n_token());
         insert_token(left + right);
     }
 
     // Close with the end-of-text token, which no text can produce by merging.
-    bytes_ += end_of_text_name;
+    end_token_ = n_token();
+    append_token(end_of_text_name);
+}
+
+void Tokenizer::append_token(std::string_view bytes) {
+    bytes_ += bytes;
     offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
 }
 
 void Tokenizer::insert_token(std::string_view bytes) {
     size_t mask = tokens_.size() - 1, slot = bytes_hash(bytes) & mask;
     while (tokens_[slot] >= 0) slot = (slot + 1) & mask;
-    tokens_[slot] = n_vocab();
-    bytes_ += bytes;
-    offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
+    tokens_[slot] = n_token();
+    append_token(bytes);
     longest_ = std::max(longest_, bytes.size());
 }
 
@@ -142,6 +146,65 @@ int32_t Tokenizer::find_merge(int left, int right) const {
         slot = (slot + 1) & mask;
     }
     return merges_[slot] == empty_slot ? -1 : static_cast<int32_t>(merges_[slot] & 0xFFFF);
+}
+
+int Tokenizer::end_of_text() const {
+    int id = id_of_.empty() ? end_token_ : id_of_[end_token_];
+    if (id >= 0) return id;
+    fail("the vocabulary has no <|endoftext|>", "Tokenizer", "leave that token out");
+}
+
+void Tokenizer::renumber(std::span<const NamedId> vocabulary, const std::string& where) {
+    // Find every entry among the tokens; those that no merge makes are new ones.
+    constexpr const char* remedy =
+        "put the model's own merges.txt and vocab.json beside its weights";
+    int n_merged = n_token();
+    std::vector<int32_t> token_of, id_of(static_cast<size_t>(n_merged), -1);
+    for (const auto& [symbol, id] : vocabulary) {
+        int token = symbol == end_of_text_name ? end_token_ : find_token(symbol_bytes(symbol));
+        if (id < 0 || static_cast<size_t>(id) >= max_vocab) {
+            fail(format("the id %ld is out of range", id), where, remedy);
+        }
+        if (token < 0 || id_of[token] >= 0) {
+            token = n_token();
+            append_token(symbol);
+            id_of.push_back(-1);
+        }
+        if (static_cast<size_t>(id) >= token_of.size())
+            token_of.resize(static_cast<size_t>(id) + 1, -1);
+        if (token_of[id] >= 0) fail(format("two tokens have the id %ld", id), where, remedy);
+        token_of[id] = token;
+        id_of[token] = static_cast<int32_t>(id);
+    }
+    for (int token = 0; token < n_merged; ++token) {
+        if (id_of[token] < 0 && token != end_token_) {
+            fail("it and the merges are of two vocabularies: the merges make a token that it lacks",
+                 where, remedy);
+        }
+    }
+
+    // Name the ids that are left out.
+    for (size_t id = 0; id < token_of.size(); ++id) {
+        if (token_of[id] >= 0) continue;
+        token_of[id] = n_token();
+        append_token(format("[%zu]", id));
+        id_of.push_back(static_cast<int32_t>(id));
+    }
+    token_of_ = token_of;
+    id_of_ = id_of;
+}
+
+void Tokenizer::pad(int64_t n_vocab) {
+    if (token_of_.empty()) {
+        for (int token = 0; token < n_token(); ++token) token_of_.push_back(token);
+        id_of_ = token_of_;
+    }
+    while (std::ssize(token_of_) < n_vocab) {
+        auto id = static_cast<int32_t>(token_of_.size());
+        token_of_.push_back(n_token());
+        append_token(format("[%d]", id));
+        id_of_.push_back(id);
+    }
 }
 
 // --- encode -------------------------------------------------------------------------------------
@@ -218,10 +281,11 @@ std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& o
         size_t at = text.find(end_of_text_name);
         if (at == text.npos) break;
         encode_ordinary(text.substr(0, at), ids);
-        ids.push_back(end_of_text());
+        ids.push_back(end_token_);
         text.remove_prefix(at + end_of_text_name.size());
     }
     encode_ordinary(text, ids);
+    for (int& id : ids) id = id_of_.empty() ? id : id_of_[id];
     return ids;
 }
 
@@ -232,7 +296,8 @@ std::string_view Tokenizer::token_bytes(int id) const {
         fail(format("no token has the id %d", id), "Tokenizer",
              format("use ids from 0 to %d", n_vocab() - 1));
     }
-    return std::string_view(bytes_).substr(offsets_[id], offsets_[id + 1] - offsets_[id]);
+    int token = token_of_.empty() ? id : token_of_[id];
+    return std::string_view(bytes_).substr(offsets_[token], offsets_[token + 1] - offsets_[token]);
 }
 
 std::string Tokenizer::decode(std::span<const int> ids) const {

@@ -18,10 +18,24 @@ struct EncodeOptions {
     std::string source = {};   ///< what an error calls the text: its file
 };
 
+/// A token as a vocabulary file writes it, and its id there.
+struct NamedId {
+    std::string symbol;
+    int64_t id;
+};
+
 class Tokenizer {
 public:
     /// Reads merges in the form of GPT-2's merges.txt; errors name `where` and the line.
     Tokenizer(std::string_view merges, const std::string& where);
+
+    /// Gives the tokens the ids of another vocabulary with the same merges. Entries that no merge
+    /// makes ("<s>") can be decoded, no text leads to them. Throws where a byte or a merge has no
+    /// id, where two tokens share one, and where one is not below 65,536.
+    void renumber(std::span<const NamedId> vocabulary, const std::string& where);
+
+    /// Adds ids up to n_vocab that are no tokens and print as their number in brackets.
+    void pad(int64_t n_vocab);
 
     /// Text to ids. Text that is not UTF-8 is refused with the byte's offset.
     std::vector<int> encode(std::string_view text, const EncodeOptions& options = {}) const;
@@ -32,11 +46,17 @@ public:
     /// The bytes of one token.
     std::string_view token_bytes(int id) const;
 
-    /// Number of ids: 256 bytes + merges + the end-of-text token, which is the last.
-    int n_vocab() const { return static_cast<int>(offsets_.size()) - 1; }
-    int end_of_text() const { return n_vocab() - 1; }
+    /// Number of ids: 256 bytes + merges + the end-of-text token, unless renumbered or padded.
+    int n_vocab() const {
+        return token_of_.empty() ? n_token() : static_cast<int>(token_of_.size());
+    }
+
+    /// The id of "<|endoftext|>": the last, unless renumbered.
+    int end_of_text() const;
 
 private:
+    int n_token() const { return static_cast<int>(offsets_.size()) - 1; }
+    void append_token(std::string_view bytes);
     int32_t find_merge(int left, int right) const;
     int find_token(std::string_view bytes) const;
     void insert_merge(int left, int right, int merged);
@@ -45,7 +65,10 @@ private:
     void encode_piece(std::string_view piece, std::vector<int>& ids) const;
 
     std::string bytes_;              // the bytes of all tokens, one after the other
-    std::vector<uint32_t> offsets_;  // token id is bytes_[offsets_[id], offsets_[id + 1])
+    std::vector<uint32_t> offsets_;  // token t is bytes_[offsets_[t], offsets_[t + 1])
+    std::vector<int32_t> id_of_;     // of a token; empty: the token's own number
+    std::vector<int32_t> token_of_;  // of an id; empty: the same number
+    int end_token_ = 0;              // "<|endoftext|>"
     std::vector<uint64_t> merges_;   // hash table: left << 32 | right << 16 | merged
     std::vector<int32_t> tokens_;    // hash table from bytes to id
     size_t longest_ = 1;             // bytes of the longest token
