@@ -175,7 +175,7 @@ void chapter(const Options& options, Page& page) {
     std::string path = options.text("--page", chapter_file(info, "data/led.html"));
     PageMarks marks = {options.text("--from", PageMarks().from),
                        options.text("--until", PageMarks().until)};
-    std::string article = read_article(read_text(path), s.form, path, marks);
+    std::string article = read_article(read_input(path), s.form, path, marks);
     std::vector<int> ids = load_tokenizer().encode(article);
     auto windows =
         draw_windows(ids, {n_window, n_ctx, s.random_windows, s.draws.seed, s.n_seed}, path);
