@@ -42,6 +42,70 @@ TEST_CASE("chapter 0: --ids prints the ids and nothing else, however many") {
     CHECK(run("printf 'a\\377b' | $C --text - --ids --bytes").out == "64 187 65\n");
 }
 
+TEST_CASE("chapter 0: a text may come through a pipe by any name") {
+    for (const char* command :
+         {"printf 'Hello world' | $C --text /dev/stdin --ids",
+          "printf 'Hello world' | { exec 3<&0; $C --text /dev/fd/3 --ids < /dev/null; }",
+          "mkfifo pipe; printf 'Hello world' > pipe & timeout 20 $C --text pipe --ids"}) {
+        CAPTURE(std::string(command));
+        Outcome outcome = run(command);
+        CHECK(outcome.out == "15496 995\n");
+        CHECK(outcome.err == "");
+    }
+}
+
+TEST_CASE("chapter 0: moved out of the checkout it says what to do, and VIMACH_HOME does it") {
+    std::string home = std::filesystem::path(absolute("weights/merges.txt")).parent_path();
+    std::string moved = "mkdir -p a/b/c; cp $C a/b/c/; printf 'Hello world' | ";
+    check_refused(moved + "a/b/c/00_gpt2 --text - --ids", 1,
+                  "run it from the checkout, or set "
+                  "VIMACH_HOME");
+    Outcome outcome = run(moved + "VIMACH_HOME='" + home + "/..' a/b/c/00_gpt2 --text - --ids");
+    CHECK_MESSAGE(outcome.out == "15496 995\n", outcome.err);
+    for (const char* chapter : {"01_sparse_autoencoder", "03_laminar_profile"}) {
+        check_refused("mkdir -p a/b/c; cp $(dirname $C)/" + std::string(chapter) +
+                          " a/b/c/p; a/b/c/p --quick",
+                      1, "set VIMACH_HOME");
+    }
+}
+
+TEST_CASE("chapter 0: no byte from outside reaches the terminal or the page as a command") {
+    // A folder whose name sets a title, erases the screen, and ends with a control byte of 8 bits.
+    std::string name = "n=$(printf 'm\\033]0;x\\007\\033[2J\\233\\302\\233'); ";
+    std::string model = absolute("weights/nano/model.safetensors");
+    Outcome whole = run(name + "mkdir \"$n\"; ln -s '" + model +
+                        "' \"$n\"; printf 'one two three' "
+                        "> t; $C --quick --text t --model \"$n\" --out \"$n\"; "
+                        "cat \"$n\"/report.html");
+    CHECK(whole.status == 0);
+    for (const std::string& text : {whole.out, whole.err}) {
+        test::check_contains(text, "m\\x1B]0;x\\x07\\x1B[2J\\x9B\\xC2\\x9B");
+        CHECK_FALSE(test::holds_control(text));
+    }
+    for (const char* words : {"--text \"$n\"", "--model \"$n\"", "--seed \"$n\"", "\"--$n\"",
+                              "--out \"f/$n\"", "--generate \"$n\""}) {
+        CAPTURE(std::string(words));
+        Outcome refused = run(name + "touch f; $C " + words);
+        CHECK(refused.status != 0);
+        test::check_contains(refused.err, "\\x1B]0;x\\x07\\x1B[2J\\x9B");
+        CHECK_FALSE(test::holds_control(refused.err));
+    }
+
+    // A header that holds such bytes in the name of a tensor, as a character and as an escape.
+    for (const std::string& tensor :
+         {std::string("t\x1B]0;x\x07"), std::string("t\\u001b\\u009b")}) {
+        test::TempFolder folder;
+        test::write_raw(folder.file("model.safetensors"),
+                        test::safetensors_bytes("{\"" + tensor +
+                                                    "\":{\"dtype\":\"F32\",\"shape\":[1],"
+                                                    "\"data_offsets\":[0,4]}}",
+                                                "1234"));
+        Outcome refused = run("$C --model " + folder.path());
+        CHECK(refused.status == 1);
+        CHECK_FALSE(test::holds_control(refused.err));
+    }
+}
+
 TEST_CASE("chapter 0: bad input gets one line that names the place and the remedy") {
     check_refused("$C --nonsense", 2, "unknown option '--nonsense'");
     check_refused("$C stray", 2, "unknown option 'stray'");
@@ -53,7 +117,7 @@ TEST_CASE("chapter 0: bad input gets one line that names the place and the remed
     check_refused("$C --preset seed", 2, "unknown option '--preset'");
     check_refused("$C --text missing.txt", 1, "missing.txt");
     check_refused("$C --text .", 1, "is a directory");
-    check_refused("mkfifo pipe; timeout 5 $C --text pipe", 1, "is not a regular file");
+    check_refused("$C --text /dev/null", 1, "is not a regular file");
     check_refused("printf 'a\\377b' > bad; $C --text bad", 1, "not UTF-8 (bad, byte 1)");
     check_refused("printf '' | $C --text -", 1, "the text has no token; a loss needs 2");
     check_refused("printf 'a' | $C --text -", 1, "the text has 1 token; a loss needs 2");

@@ -157,8 +157,8 @@ TEST_CASE("chapter 1: scores mean what they say") {
     for (size_t i = 4; i < 600; ++i) smooth[i] = (b[i] + b[i - 1] + b[i - 2] + b[i - 3]) / 4;
     CHECK(edge_sharpness(smooth, sources) == doctest::Approx(0.25).epsilon(0.01));
     CHECK(half_time({1, 4, 3, 2.4, 1, 0}) == 4);
-    CHECK(half_time({1, 2, 0.5}) == 2);
-    CHECK_FALSE(half_time({1, 2, 1}).has_value());  // never comes down
+    CHECK(half_time({5, 9, 8, 7, 6, 5, 4.5, 4}) == 4);  // half of the way to its end, not to zero
+    CHECK_FALSE(half_time({1, 2, 1}).has_value());      // never comes down
     CHECK(rises_first({1, 0.995, 1.02, 0.9}));
     CHECK_FALSE(rises_first({1, 0.98, 1.02, 0.9}));
     CHECK_FALSE(rises_first({1, 1.02, 1.0}));

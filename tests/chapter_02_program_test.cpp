@@ -57,6 +57,14 @@ TEST_CASE("chapter 2: a training whose loss is not finite stops and names the ep
                   "the loss is NaN or infinite in epoch 0 (the SAE)");
 }
 
+TEST_CASE("chapter 2: a word list with a byte-order mark, through a pipe") {
+    Outcome outcome = run(std::string(short_passage) +
+                          "{ printf '\\357\\273\\277'; sed 's/$/\\r/' w; } | "
+                          "$C --quick --text p --words /dev/stdin");
+    CHECK_MESSAGE(outcome.status == 0, outcome.err);
+    test::check_contains(outcome.out, "topic: 2 words on 3 tokens");
+}
+
 TEST_CASE("chapter 2: the same digits on 1 and 2 threads, and all files") {
     std::string command = std::string(short_passage) + "$C --quick --text p --words w";
     Outcome one = run("export VIMACH_THREADS=1; " + command),

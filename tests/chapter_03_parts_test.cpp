@@ -1,5 +1,5 @@
 // Chapter 3's parts: its page, its windows and stream, its arms, reconstructions spliced into the
-// model, what a run keeps on disk, and what it costs.
+// model, and what a run costs.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -293,59 +293,6 @@ TEST_CASE("laminar: density x activation where active, each from 0 to 1") {
 }
 
 // --- what is kept, and what it costs ------------------------------------------------------------
-
-TEST_CASE("laminar: finished layers come back to the last digit, for the same run only") {
-    test::TempFolder folder;
-    std::string path = folder.file("layers.tsv");
-    Job a = {trained, 0.1, 3, 1}, b = {gaussian, 1, 3, 2};
-    LayerResult result = {1.0 / 3, 2.0 / 7, 1e-17, 3e300, 0.1, 511.5, 0, 0.25, -1.0 / 3, 9};
-    {
-        Store store(path, 42, false);
-        CHECK(store.n_reused() == 0);
-        store.add(a, result);
-        store.add(b, {});
-    }
-    Store again(path, 42, false);
-    CHECK(again.n_reused() == 2);
-    REQUIRE(again.find(a) != nullptr);
-    for (const ResultField& field : result_fields) {
-        CHECK_MESSAGE(again.find(a)->*field.value == result.*field.value, field.name);
-    }
-    CHECK(again.find({trained, 0.1, 3, 2}) == nullptr);
-    CHECK(again.profile({gaussian, 1, 0, 2}, {3}, 1, result_fields[0]).data ==
-          std::vector<double>{0});
-    CHECK(test::error_of([&] {
-              again.profile({trained, 1, 0, 1}, {3}, 1, result_fields[0]);
-          }).starts_with("an SAE is missing"));
-
-    std::string why = test::error_of([&] { Store other(path, 43, false); });
-    test::check_contains(why, "other settings, seed, model or page (" + path + ")");
-    test::check_contains(why, "--fresh");
-    std::string text = test::read_raw(path);
-    for (const std::string& damaged : {text.substr(0, text.size() - 4), text + "1\t2\n",
-                                       text + "9" + text.substr(text.find('\n')), text + "x\n",
-                                       std::string("no header\n"), std::string()}) {
-        test::write_raw(path, damaged);
-        test::check_contains(test::error_of([&] { Store broken(path, 42, false); }), "--fresh");
-    }
-    Store fresh(path, 43, true);
-    CHECK(fresh.find(a) == nullptr);
-    CHECK(folder.count() == 0);
-    fresh.add(a, result);
-    fresh.finish();
-    CHECK(folder.count() == 0);
-}
-
-TEST_CASE("laminar: the hash sees every byte, in its place") {
-    CHECK(hash_bytes("") == 14695981039346656037u);
-    CHECK(hash_bytes("a") == 0xaf63dc4c8601ec8cu);  // published test values of FNV-1a
-    CHECK(hash_bytes("foobar") == 0x85944171f73967e8u);
-    CHECK(hash_bytes("bar", hash_bytes("foo")) == hash_bytes("foobar"));
-    test::TempFolder folder;
-    test::write_raw(folder.file("a"), std::string(3'000'000, 'x') + "y");
-    CHECK(hash_file(folder.file("a"), hash_bytes("z")) ==
-          hash_bytes(std::string(3'000'000, 'x') + "y", hash_bytes("z")));
-}
 
 TEST_CASE("laminar: a run's hash changes with its settings and its windows") {
     std::vector<int> ids = random_ids(40);

@@ -67,6 +67,8 @@ TEST_CASE("chapter 3: bad input gets one line that names the place and the remed
     check_refused("$L --preset lecture", 2, "use document or notebook");
     check_refused("$L --page missing.html", 1, "missing.html");
     check_refused("echo '<p>hello</p>' > p; $L --page p", 1, "no 'mw-body-content' (p)");
+    check_refused("echo '<p>hello</p>' | $L --page /dev/stdin", 1,
+                  "no 'mw-body-content' (/dev/stdin)");
     check_refused("echo 'mw-body-content' > p; $L --page p", 1, "no 'id=\"References\"'");
     check_refused("echo '<p class=\"mw-body-content\"></p><p id=\"References\">' > p; $L --page p",
                   1, "no text");
@@ -119,6 +121,16 @@ TEST_CASE("chapter 3: finished layers of another run are refused, and --fresh fo
     }
     CHECK_MESSAGE(n_refused == 4, outcome.out);
     CHECK(outcome.out.ends_with("\n0\n"));
+}
+
+TEST_CASE("chapter 3: a finished layer that was changed is refused with its file and line") {
+    Outcome outcome =
+        run(interrupted_by("KILL") +
+            "sed -i '2s/\t/\t9/5' k/layers.tsv; $L $SMALL --out k 2>&1 >/dev/null | tail -n 1; "
+            "$L $SMALL --out k --fresh >/dev/null 2>&1; echo $?");
+    CHECK(outcome.out ==
+          "error: is damaged: the line does not fit its checksum (k/layers.tsv, "
+          "line 2): start anew with --fresh\n0\n");
 }
 
 TEST_CASE("chapter 3: the same digits on 1 and 2 threads, all files, one line a layer") {

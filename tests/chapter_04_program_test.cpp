@@ -52,6 +52,7 @@ std::string expected_file() {
 
 TEST_CASE("chapter 4: bad input gets one line that names the place and the remedy") {
     check_refused("$A --preset lecture", 2, "use document or notebook");
+    check_refused("printf 'a\\377' | $A --text /dev/stdin", 1, "not UTF-8 (/dev/stdin, byte 1)");
     check_refused("$A --layer hidden:12", 2, "hidden:N, block:N or mlp:N with N from 0 to 11");
     check_refused("$A --layer attn:1", 2, "there is no target 'attn:1'");
     check_refused("$A --dim 128", 2, "from 0 to 127");

@@ -194,6 +194,7 @@ TEST_CASE("chapter 5: line ends, blank lines and a byte-order mark change nothin
                     "$C --quick --him a");
     CHECK(plain.status == 0);
     CHECK(plain.out == other.out);
+    CHECK(plain.out == run("cat $H | $C --quick --him /dev/stdin").out);
 
     // Three sentences are few, but not too few.
     Outcome three = run("head -3 $H > a; head -3 $R > b; $C --quick --him a --her b");

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -101,6 +102,24 @@ TEST_CASE("parallel: the exception of the lowest failing block comes back, then 
         }
         CHECK(caught == "7");
     }
+
+    // Block 0 fails only after block 1 has: its exception comes back all the same. Block 2 begins
+    // when block 1 is over, on the only other thread.
+    set_thread_count(2);
+    std::atomic<bool> is_over{false};
+    std::string caught;
+    try {
+        parallel_for(3, [&](int64_t block) {
+            if (block == 2) is_over = true;
+            if (block == 2) return;
+            while (block == 0 && !is_over) std::this_thread::yield();
+            throw std::runtime_error(std::to_string(block));
+        });
+    } catch (const std::runtime_error& error) {
+        caught = error.what();
+    }
+    CHECK(caught == "0");
+
     std::atomic<int> count{0};
     parallel_for(64, [&](int64_t) { ++count; });
     CHECK(count == 64);

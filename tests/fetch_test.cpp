@@ -5,10 +5,27 @@
 
 #ifndef VIMACH_DOUBLE
 
+#include <regex>
+
 #include "fetch_place.h"
+#include "project_files.h"
 
 using namespace vimach;
 using namespace vimach::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The sum of the numbers that a pattern finds in a text.
+int64_t sum_of(const std::string& text, const std::regex& pattern) {
+    int64_t sum = 0;
+    for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at) {
+        sum += std::stoll(at->str(1));
+    }
+    return sum;
+}
+
+}  // namespace
 
 TEST_CASE("fetch: the file arrives whole, and is not fetched twice") {
     with_each([](Place& place) {
@@ -74,6 +91,69 @@ TEST_CASE("fetch: trouble with the network gets one line, and what has arrived i
         place.stop_server();
         place.check_refused("ok", "cannot reach http://127.0.0.1:");
         CHECK(place.part_size() == 4);
+    });
+}
+
+TEST_CASE("fetch: a server that falls silent is given up within a minute, and resumed later") {
+    with_each([](Place& place) {
+        // In the downloader's place stands a script that brings a byte, then none, and waits not.
+        std::string tool = fs::exists(place.file("bin/curl")) ? "curl" : "wget";
+        std::string program = place.file("bin/" + tool), real = fs::read_symlink(program);
+        write_raw(program, "#!/bin/sh\ncase $* in *raw*) exec " + real +
+                               " \"$@\" ;; esac\necho \"$*\" >> \"$HOME/calls\"\n"
+                               "[ -s '" +
+                               place.part() + "' ] || echo > '" + place.part() + "'\n" +
+                               (tool == "curl" ? "exit 28\n" : "echo timed out; exit 4\n"));
+        fs::permissions(program, fs::perms::owner_all);
+        place.check_refused("ok", "sent nothing for 15 s after 1 of 100000 bytes");
+
+        // Add up how long each would have waited, with what curl takes to notice the silence.
+        std::vector<std::string> calls = split_lines(read_raw(place.file("calls")));
+        REQUIRE(calls.size() == 2);
+        std::regex transfer("(?:--speed-time |--read-timeout=)([0-9]+)"),
+            any("(?:--speed-time |timeout[ =])([0-9]+)");
+        int64_t waited = sum_of(calls[0], transfer) + 1 + sum_of(calls[1], any) + 6;
+        CHECK_MESSAGE(waited <= 60, waited);
+        CHECK(waited >= 20);
+
+        fs::remove(program);
+        fs::create_symlink(real, program);
+        place.write_part(published().substr(0, half));
+        place.requests();
+        place.check_fetched("ok");
+        CHECK(place.requests() == " pointer file from 50000-");
+        place.check_refused("ok", "is no number of seconds",
+                            "rm -f '" + place.final() + "'; VIMACH_STALL=soon $F gpt2-large");
+    });
+}
+
+TEST_CASE("fetch: what is no ordinary file is not written through") {
+    with_each([](Place& place) {
+        fs::create_directories(place.model(""));
+        for (const std::string& file : {place.model("fetch.lock"), place.part()}) {
+            CAPTURE(file);
+            write_raw(place.file("precious"), "kept");
+            fs::remove(file);
+            fs::create_symlink(place.file("precious"), file);
+            place.check_refused("ok", "is no ordinary file: remove it, then run weights/fetch.sh");
+            CHECK(read_raw(place.file("precious")) == "kept");
+
+            // A link that leads nowhere yet, and a folder.
+            fs::remove(place.file("precious"));
+            place.check_refused("ok", "is no ordinary file");
+            CHECK_FALSE(fs::exists(place.file("precious")));
+            fs::remove(file);
+            fs::create_directory(file);
+            place.check_refused("ok", "is no ordinary file");
+            fs::remove(file);
+        }
+        CHECK(place.requests() == "");
+
+        // A hard link cannot be told from a file: nothing is emptied.
+        write_raw(place.file("precious"), "kept");
+        fs::create_hard_link(place.file("precious"), place.model("fetch.lock"));
+        place.check_fetched("ok");
+        CHECK(read_raw(place.file("precious")) == "kept");
     });
 }
 

@@ -1,20 +1,50 @@
-// Files are read only where they are regular and appear only when they are complete: what
-// InputFile refuses, what OutputFile leaves behind when it is abandoned or cannot finish.
+// Files are read only where they are regular, texts also from pipes; files appear only when they
+// are complete: what InputFile refuses, what OutputFile leaves behind when it is abandoned or
+// cannot finish, and what is on the disk by then.
 #include "core/files.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <thread>
 
 #include "tests/support.h"
 
 using namespace vimach;
 using namespace vimach::test;
 namespace fs = std::filesystem;
+
+namespace {
+
+/// What fsync finds when it is called, and whether it is to fail.
+struct Synced {
+    int n_call = 0;
+    std::string temporary = "";  ///< the file's name and text
+    bool is_renamed = false;
+    std::string final_path = "";
+    bool fails = false;
+};
+Synced* watched = nullptr;
+
+}  // namespace
+
+/// Stands before the system's own in this program, so that a test sees what is synced.
+extern "C" int fsync(int descriptor) {
+    if (watched != nullptr) {
+        ++watched->n_call;
+        fs::path name = fs::read_symlink("/proc/self/fd/" + std::to_string(descriptor));
+        watched->temporary = read_raw(name);
+        watched->is_renamed = name == watched->final_path || fs::exists(watched->final_path);
+        if (watched->fails) return errno = EIO, -1;
+    }
+    return static_cast<int>(::syscall(SYS_fsync, descriptor));
+}
 
 // --- reading ------------------------------------------------------------------------------------
 
@@ -30,17 +60,50 @@ TEST_CASE("read_text returns every byte of a file") {
     }
 }
 
-TEST_CASE("read_text reads standard input for -") {
+TEST_CASE("read_input reads files, standard input and pipes to their end") {
     TempFolder folder;
-    write_raw(folder.file("in"), std::string(200'000, 'x') + "end");
+    std::string bytes = std::string(200'000, 'x') + std::string(
+                                                        "\0\xFF"
+                                                        "end",
+                                                        5);
+    write_raw(folder.file("in"), bytes);
+    CHECK((read_input(folder.file("in")) == bytes));
     int file = ::open(folder.file("in").c_str(), O_RDONLY), old = ::dup(STDIN_FILENO);
     ::dup2(file, STDIN_FILENO);
-    std::string text = read_text("-");
+    std::string text = read_input("-"), again = read_input("/dev/stdin");
     ::dup2(old, STDIN_FILENO);
     ::close(old);
     ::close(file);
-    CHECK(text.size() == 200'003);
-    CHECK(text.ends_with("xend"));
+    CHECK((text == bytes && again == bytes));
+
+    // A fifo, and a pipe by the name that a shell gives it in <(command), written in two parts.
+    auto write_parts = [&](int to) {
+        CHECK(::write(to, bytes.data(), 1) == 1);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        for (size_t at = 1; at < bytes.size();) {
+            ssize_t put = ::write(to, &bytes[at], bytes.size() - at);
+            if (put > 0) at += static_cast<size_t>(put);
+        }
+        ::close(to);
+    };
+    ::alarm(30);
+    REQUIRE(::mkfifo(folder.file("fifo").c_str(), 0600) == 0);
+    std::thread writer([&] { write_parts(::open(folder.file("fifo").c_str(), O_WRONLY)); });
+    CHECK((read_input(folder.file("fifo")) == bytes));
+    writer.join();
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    writer = std::thread([&] { write_parts(ends[1]); });
+    CHECK((read_input("/dev/fd/" + std::to_string(ends[0])) == bytes));
+    writer.join();
+    ::close(ends[0]);
+    ::alarm(0);
+
+    // What brings no text is refused, as it is for weights.
+    check_contains(error_of([&] { read_input(folder.path()); }), "is a directory, not a file");
+    check_contains(error_of([&] { read_input("/dev/null"); }), "is not a regular file (/dev/null)");
+    check_contains(error_of([&] { read_input(folder.file("no")); }), "cannot open: No such file");
+    check_contains(error_of([&] { read_text("-"); }), "cannot open: No such file");
 }
 
 TEST_CASE("read_at fills the part asked for, and refuses what lies past the end") {
@@ -122,6 +185,23 @@ TEST_CASE("write_text writes all bytes and replaces what was there") {
     write_raw(path + format(".%d.tmp", static_cast<int>(::getpid())), "left over");
     write_text(path, "new");
     CHECK(read_raw(path) == "new");
+    CHECK(folder.count() == 1);
+}
+
+TEST_CASE("an output is on the disk before it has its name, or it never gets it") {
+    TempFolder folder;
+    Synced synced = {.final_path = folder.file("out")};
+    watched = &synced;
+    write_text(synced.final_path, "whole");
+    CHECK(synced.n_call == 1);
+    CHECK(synced.temporary == "whole");
+    CHECK_FALSE(synced.is_renamed);
+
+    synced.fails = true;
+    std::string error = error_of([&] { write_text(synced.final_path, "newer"); });
+    watched = nullptr;
+    CHECK(error == "cannot write: Input/output error (" + synced.final_path + "): check the disk");
+    CHECK(read_raw(synced.final_path) == "whole");
     CHECK(folder.count() == 1);
 }
 
@@ -232,4 +312,27 @@ TEST_CASE("find_in_project looks from the current folder, then above the program
     write_text(relative.string(), "nearer");
     CHECK(find_in_project(relative.string()) == relative.string());
     fs::current_path(start);
+}
+
+TEST_CASE("find_in_project looks where VIMACH_HOME says, and a missing file says what to do") {
+    TempFolder here, home;
+    write_raw(home.file("there"), "");
+    write_raw(home.file("both"), "");
+    write_raw(here.file("both"), "");
+    fs::path start = fs::current_path();
+    fs::current_path(here.path());
+    ::setenv("VIMACH_HOME", home.path().c_str(), 1);
+    CHECK(find_in_project("there") == home.file("there"));
+    CHECK(project_file("there") == home.file("there"));
+    CHECK(find_in_project("both") == "both");
+    CHECK(find_in_project("nowhere") == "nowhere");
+    std::string error = error_of([] { project_file("no/such"); });
+    ::setenv("VIMACH_HOME", "", 1);
+    CHECK(find_in_project("there") == "there");
+    ::unsetenv("VIMACH_HOME");
+    CHECK(find_in_project("there") == "there");
+    fs::current_path(start);
+    CHECK(error ==
+          "the project's files are not where this program looks (no/such): run it from "
+          "the checkout, or set VIMACH_HOME to the checkout");
 }

@@ -10,6 +10,7 @@
 
 #include "core/files.h"
 #include "support.h"
+#include "text/utf8.h"
 
 namespace vimach::test {
 
@@ -30,6 +31,18 @@ inline Outcome shell(const std::string& command) {
     int status = ::pclose(pipe);
     outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return outcome;
+}
+
+/// Whether a text holds what a terminal may take as a command: a control character but a newline
+/// (of 7 or 8 bits), or a byte that is not UTF-8.
+inline bool holds_control(const std::string& text) {
+    for (size_t at = 0; at < text.size();) {
+        CodePoint here = read_code_point(text, at);
+        bool is_control = here.value < 0x20 || (here.value >= 0x7F && here.value < 0xA0);
+        if (here.value == invalid_code_point || (is_control && here.value != '\n')) return true;
+        at += here.length;
+    }
+    return false;
 }
 
 /// Runs a shell command in a folder; its error output is read from the folder's file "stderr".

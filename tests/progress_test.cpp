@@ -198,6 +198,36 @@ TEST_CASE("progress: a line is cut to the terminal's row, for only one row can b
     CHECK(bytes == std::string(erase) + "trained 1 o" + erase);
 }
 
+TEST_CASE("progress: what a line quotes is visible, and cut between characters") {
+    auto quote = [] {
+        Progress progress("tr\x1B]0;x\x07", 4,
+                          "\x9B"
+                          "epochs",
+                          0);
+        work(progress, 1, 0.25);
+        progress.finish_part("\x1B[2J\xC2\x9B");
+    };
+    std::string log = in_file(quote), bytes = on_terminal("xterm", quote, 200);
+    for (const char* part : {"tr\\x1B]0;x\\x07 1 of 4 \\x9Bepochs; ", "\\x1B[2J\\xC2\\x9B; "}) {
+        check_contains(log, part);
+        check_contains(bytes, part);
+    }
+    CHECK(log.find_first_of("\x1B\x07\x9B") == log.npos);
+    CHECK(count(bytes, "\x1B") == count(bytes, erase));
+
+    auto narrow = [](const char* did) {
+        return on_terminal(
+            "xterm",
+            [did] {
+                Progress progress(did, 4, "epochs");
+                work(progress, 1, 0.25);
+            },
+            4);
+    };
+    CHECK(narrow("\u00E9\u00E9\u00E9\u00E9") == std::string(erase) + "\u00E9\u00E9\u00E9" + erase);
+    CHECK(narrow("\u4E2D\u4E2D") == std::string(erase) + "\u4E2D" + erase);  // two columns each
+}
+
 TEST_CASE("progress: a finished part keeps its line, with the time that the rest will take") {
     auto two_layers = [] {
         Progress progress("trained", 4, "epochs");

@@ -94,6 +94,12 @@ TEST_CASE("train: ranks count the text; rarer ids are candidates less often, and
     CHECK(text.ranks[0] == 38);
     CHECK(text.ranks[1] == 39);
 
+    // Equal counts, however many, go by id.
+    std::vector<int> twice(2000);
+    for (int i = 0; i < 2000; ++i) twice[i] = i % 1000;
+    std::vector<int> ranks = rank_tokens(twice, 1500).ranks;
+    for (int id = 0; id < 1500; ++id) CHECK(ranks[id] == id);
+
     // Over 8 steps every id counts 8 times: once with weight 8, or twice with weight 4, ...
     constexpr int64_t n_frequent = 4;
     std::vector<double> weight(40), n_turn(40);

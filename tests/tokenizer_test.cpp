@@ -240,6 +240,18 @@ TEST_CASE("tokenizer: tokens that share a character are one group") {
     }
 }
 
+TEST_CASE("tokenizer: line ends of Windows change nothing") {
+    std::string merges = read_text(find_in_project("weights/merges.txt")), other;
+    for (char c : merges) other += c == '\n' ? "\r\n" : std::string(1, c);
+    Tokenizer windows(other, "merges.txt");
+    REQUIRE(windows.n_vocab() == gpt2().n_vocab());
+    for (int id = 0; id < gpt2().n_vocab(); ++id) {
+        REQUIRE(windows.token_bytes(id) == gpt2().token_bytes(id));
+    }
+    CHECK(windows.encode("Two lines\r\nof text") == gpt2().encode("Two lines\r\nof text"));
+    CHECK_THROWS_AS(Tokenizer("a b\r\r\n", "merges.txt"), Error);
+}
+
 TEST_CASE("tokenizer: bad ids and bad merges are refused by name") {
     CHECK(error_of([] { gpt2().decode(std::vector<int>{50257}); }).find("id 50257") !=
           std::string::npos);

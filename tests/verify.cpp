@@ -27,7 +27,7 @@ int compare(const std::string& expected_path) {
         std::string where = format("%s, line %zu", expected_path.c_str(), expected.size() + 1);
         expected.push_back(test::parse_expected(line, where));
     }
-    std::vector<std::string> actual = lines_of(read_text("-"));
+    std::vector<std::string> actual = lines_of(read_input("-"));
 
     // Compare line by line, to the end of the longer one.
     size_t n_line = std::max(expected.size(), actual.size()), n_failed = 0;

@@ -5,9 +5,16 @@
 # An interrupted download of weights is resumed. Size and SHA-256 are checked before the file gets
 # its final name, so that a file of that name is always whole. A page has no published size or hash:
 # only its two marks are checked. A second run at the same time is refused.
-# VIMACH_HUB overrides the server's address, VIMACH_STALL its longest silence in seconds (30).
+# VIMACH_HUB overrides the server's address, VIMACH_STALL how many seconds a transfer waits for its
+# next byte (15); a connection gets half of that. One more try, and it gives up within a minute.
 set -u
-stall=${VIMACH_STALL:-30}
+stall=${VIMACH_STALL:-15}
+case $stall in
+    *[!0-9]* | 0*)
+        echo "error: VIMACH_STALL='$stall' is no number of seconds: set 1 or more" >&2
+        exit 1 ;;
+esac
+brief=$(((stall + 1) / 2))
 name=$*
 again="run weights/fetch.sh $name again"
 
@@ -57,7 +64,7 @@ if command -v curl >/dev/null; then
     progress=--silent
     [ -t 2 ] && progress=--progress-bar
     download() {
-        http=$(curl "$progress" -fL -A vimach --connect-timeout "$stall" --speed-limit 1 \
+        http=$(curl "$progress" -fL -A vimach --connect-timeout "$brief" --speed-limit 1 \
             --speed-time "$stall" -C - -o "$2" -w '%{http_code}' "$1")
         code=$?
         trouble="curl's exit status $code"
@@ -75,7 +82,8 @@ elif command -v wget >/dev/null; then
     [ -t 2 ] && progress=--show-progress
     # Where the server cannot continue, wget skips what is already there.
     download() {
-        log=$(LC_ALL=C wget "$progress" -U vimach -c --tries=1 --timeout="$stall" -O "$2" -o /dev/stdout "$1")
+        log=$(LC_ALL=C wget "$progress" -U vimach -c --tries=1 --dns-timeout="$brief" \
+            --connect-timeout="$brief" --read-timeout="$stall" -O "$2" -o /dev/stdout "$1")
         code=$?
         http=$(echo "$log" | sed -n 's/.* ERROR \([0-9]*\).*/HTTP \1/p')
         trouble=${http:-"wget's exit status $code"}
@@ -109,10 +117,18 @@ finish() {
     echo "$final: $*"
 }
 
+# What is written here must not end up elsewhere, through a link, or wait for a reader, in a fifo.
+lock=$folder/fetch.lock
+for file in "$lock" "$part"; do
+    if [ -L "$file" ] || { [ -e "$file" ] && [ ! -f "$file" ]; }; then
+        fail "$file is no ordinary file: remove it, then $again"
+    fi
+done
+
 # The lock ends with this run, and with a download that outlives it because this run was killed.
-{ mkdir -p "$folder" && touch "$folder/fetch.lock"; } 2>/dev/null ||
+{ mkdir -p "$folder" && touch "$lock"; } 2>/dev/null ||
     fail "cannot write in $folder: check its permissions"
-exec 9> "$folder/fetch.lock"
+exec 9>> "$lock"
 flock -n 9 || fail "another run is fetching $name: wait until it ends"
 
 # A page is taken anew from its first byte: half of yesterday's does not fit today's.
@@ -161,7 +177,8 @@ free=$(df -Pk "$folder" | sed -n '2s/.* \([0-9]*\)  *[0-9]*% .*/\1/p')
     fail "$folder has $((free / 1024)) MiB free, $name needs $((need / 1024 + 1)) MiB more:" \
         "free some space, then $again"
 
-# A complete part needs no download. A broken download goes on as long as each attempt brings more.
+# A complete part needs no download. A broken download goes on as long as each attempt brings more,
+# so at most two in a row wait for nothing.
 trouble='' before=-1
 while [ "$have" -lt "$size" ] && [ "$have" -gt "$before" ]; do
     [ "$before" -lt 0 ] || sleep 1

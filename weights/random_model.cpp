@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "model/gpt2_file.h"
+#include "show/html.h"
 
 int main(int argc, char** argv) {
     if (argc != 2) {
@@ -14,7 +15,7 @@ int main(int argc, char** argv) {
     try {
         vimach::save_gpt2(vimach::random_gpt2(vimach::gpt2_small, 1), argv[1]);
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "error: %s\n", error.what());
+        std::fprintf(stderr, "error: %s\n", vimach::visible_text(error.what(), false).c_str());
         return 1;
     }
     return 0;

@@ -76,13 +76,15 @@ int best_guess(const Tensor& logits) {
     return static_cast<int>(std::ranges::max_element(logits.data) - logits.data.begin());
 }
 
-/// The ids of the n most probable tokens.
+/// The ids of the n most probable tokens; of equal ones the lower id first.
 std::vector<int> best_guesses(const Tensor& logits, int64_t n) {
     std::vector<int> order(logits.data.size());
     std::iota(order.begin(), order.end(), 0);
     n = std::min(n, std::ssize(order));
-    std::partial_sort(order.begin(), order.begin() + n, order.end(),
-                      [&](int a, int b) { return logits.data[a] > logits.data[b]; });
+    std::partial_sort(order.begin(), order.begin() + n, order.end(), [&](int a, int b) {
+        Real x = logits.data[a], y = logits.data[b];
+        return x != y ? x > y : a < b;
+    });
     order.resize(static_cast<size_t>(n));
     return order;
 }
@@ -118,7 +120,7 @@ void chapter(const Options& options, Page& page) {
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Tokenizer tokenizer = tokenizer_of(model);
     std::vector<int> ids =
-        tokenizer.encode(read_text(path), {.any_bytes = options.has("--bytes"), .source = path});
+        tokenizer.encode(read_input(path), {.any_bytes = options.has("--bytes"), .source = path});
     if (options.has("--ids")) return page.discard(), print_ids(ids);
     if (ids.size() < 2) {
         fail(format("the text has %s; a loss needs 2 tokens", ids.empty() ? "no token" : "1 token"),

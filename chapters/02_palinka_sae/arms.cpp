@@ -21,7 +21,7 @@ constexpr int64_t n_plain = 4;     // steps of the plain training
 
 /// The rows of another text, `n_row` or as many as there are.
 Tensor other_rows(const Study& study, int64_t n_row) {
-    std::string path = find_in_project("chapters/03_laminar_profile/data/led.html");
+    std::string path = project_file("chapters/03_laminar_profile/data/led.html");
     std::vector<int> ids =
         study.tokenizer.encode(read_article(read_text(path), PageForm::text, path));
     int64_t n_ctx = study.model.config.n_ctx, n_window = (n_row + n_ctx - 1) / n_ctx;

@@ -13,6 +13,7 @@
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "math/stats.h"
+#include "text/utf8.h"
 
 namespace vimach::ch02 {
 
@@ -43,7 +44,8 @@ std::map<int, std::vector<int64_t>> positions(const std::vector<int>& passage) {
 }
 
 /// The words of a file, one a line, without blanks around them; empty lines are skipped.
-std::vector<std::string> read_words(const std::string& text) {
+std::vector<std::string> read_words(const std::string& file) {
+    std::string text(without_bom(file));
     std::vector<std::string> words;
     for (size_t at = 0; at < text.size();) {
         size_t end = std::min(text.find('\n', at), text.size());

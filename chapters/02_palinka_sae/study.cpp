@@ -16,7 +16,7 @@ Study read_study(const Options& options, Page& page, const ChapterInfo& info,
     std::string path = options.text("--text", chapter_file(info, "data/passage.txt"));
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Tokenizer tokenizer = tokenizer_of(model);
-    std::vector<int> ids = tokenizer.encode(read_text(path), {.source = path});
+    std::vector<int> ids = tokenizer.encode(read_input(path), {.source = path});
     auto n_token = static_cast<int64_t>(ids.size());
     if (n_token < 8 || n_token > model.config.n_ctx) {
         fail(format("the passage has %ld tokens, the model takes 8 to %ld", n_token,
@@ -26,7 +26,7 @@ Study read_study(const Options& options, Page& page, const ChapterInfo& info,
     int64_t n_layer = model.config.n_layer;
     int64_t layer = options.integer("--layer", n_layer / 2, 0, n_layer - 1);
     std::string words = options.text("--words", chapter_file(info, "data/words.txt"));
-    Topic topic = find_topic(tokenizer, read_text(words), ids, words);
+    Topic topic = find_topic(tokenizer, read_input(words), ids, words);
     std::vector<TokenKind> kinds;
     for (int id : ids) kinds.push_back(kind_of(tokenizer.token_bytes(id)));
     page.model(model.source);
@@ -49,8 +49,8 @@ Tensor activation_of(const Study& study, const std::string& name) {
 }
 
 std::vector<int> unseen_text(const Study& study) {
-    std::string path = find_in_project("chapters/00_gpt2/data/text.txt");
-    std::vector<int> ids = study.tokenizer.encode(read_text(path), {.source = path});
+    std::string path = project_file("chapters/00_gpt2/data/text.txt");
+    std::vector<int> ids = study.tokenizer.encode(read_input(path), {.source = path});
     ids.resize(std::min(ids.size(), static_cast<size_t>(study.model.config.n_ctx)));
     return ids;
 }

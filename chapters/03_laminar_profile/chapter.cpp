@@ -176,7 +176,7 @@ void chapter(const Options& options, Page& page) {
     std::string path = options.text("--page", chapter_file(info, "data/led.html"));
     PageMarks marks = {options.text("--from", PageMarks().from),
                        options.text("--until", PageMarks().until)};
-    auto ids = tokenizer.encode(read_article(read_text(path), s.form, path, marks));
+    auto ids = tokenizer.encode(read_article(read_input(path), s.form, path, marks));
     auto windows =
         draw_windows(ids, {n_window, n_ctx, s.random_windows, s.draws.seed, s.n_seed}, path);
     page.say("%zu tokens of %s; %s", ids.size(), s.form == text ? "text" : "markup",

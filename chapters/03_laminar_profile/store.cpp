@@ -1,8 +1,10 @@
 // Chapter 3's finished work on disk; see store.h. The file is small and is written anew, under
-// a temporary name, after every SAE. Numbers keep 17 digits, so that they come back unchanged.
+// a temporary name, after every SAE. Numbers keep 17 digits, so that they come back unchanged; a
+// checksum at the end of each line shows whether they did.
 #include "store.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <sstream>
@@ -55,27 +57,53 @@ Store::Store(const std::string& path, uint64_t hash, bool fresh)
     n_reused_ = entries_.size();
 }
 
+std::string Store::line(const Entry& entry) const {
+    const Job& j = entry.job;
+    std::string text =
+        format("%d\t%.17g\t%ld\t%lu", static_cast<int>(j.arm), j.l1, j.layer, j.seed);
+    for (const ResultField& field : result_fields) {
+        text += format("\t%.17g", entry.result.*field.value);
+    }
+
+    // The sum counts the header in, so that no line passes into the file of another run.
+    return text + format("\t%016lx", hash_bytes(text, hash_bytes(header_)));
+}
+
 void Store::read(const std::string& text) {
     std::istringstream lines(text);
-    std::string line;
-    std::getline(lines, line);
-    if (line != header_) {
+    std::string line_read;
+    std::getline(lines, line_read);
+    if (line_read != header_) {
         fail("holds layers of an interrupted run with other settings, seed, model or page", path_,
              "repeat that run to finish it, or start anew with --fresh");
     }
-    for (int64_t n = 2; std::getline(lines, line); ++n) {
-        // Every line is whole, since the file was: an arm, a weight, a layer, a seed and the
-        // results.
-        std::istringstream numbers(line);
+    for (int64_t n = 2; std::getline(lines, line_read); ++n) {
+        auto damaged = [&](const char* how) {
+            fail(std::string("is damaged: ") + how, path_ + format(", line %ld", n),
+                 "start anew with --fresh");
+        };
+
+        // Read an arm, a weight, a layer, a seed and the results, NaN and infinity included.
+        std::istringstream columns(line_read);
+        std::string column;
+        auto read_number = [&](auto& number) {
+            std::getline(columns, column, '\t');
+            std::from_chars(column.data(), column.data() + column.size(), number);
+        };
         Entry entry;
         int arm = 0;
-        std::string rest;
-        numbers >> arm >> entry.job.l1 >> entry.job.layer >> entry.job.seed;
-        for (const ResultField& field : result_fields) numbers >> entry.result.*field.value;
-        if (!numbers || numbers >> rest || arm < 0 || arm >= n_arm) {
-            fail("is damaged", path_ + format(", line %ld", n), "start anew with --fresh");
+        read_number(arm);
+        read_number(entry.job.l1);
+        read_number(entry.job.layer);
+        read_number(entry.job.seed);
+        for (const ResultField& field : result_fields) {
+            read_number(entry.result.*field.value);
         }
         entry.job.arm = static_cast<Arm>(arm);
+
+        // A line that would not be written like this, its sum included, was not written here.
+        if (line(entry) != line_read) damaged("the line does not fit its checksum");
+        if (find(entry.job) != nullptr) damaged("it has this layer twice");
         entries_.push_back(entry);
     }
 }
@@ -90,14 +118,7 @@ const LayerResult* Store::find(const Job& job) const {
 void Store::add(const Job& job, const LayerResult& result) {
     entries_.push_back({job, result});
     std::string text = header_ + "\n";
-    for (const Entry& entry : entries_) {
-        const Job& j = entry.job;
-        text += format("%d\t%.17g\t%ld\t%lu", static_cast<int>(j.arm), j.l1, j.layer, j.seed);
-        for (const ResultField& field : result_fields) {
-            text += format("\t%.17g", entry.result.*field.value);
-        }
-        text += "\n";
-    }
+    for (const Entry& entry : entries_) text += line(entry) + "\n";
     write_text(path_, text);
 }
 

@@ -39,7 +39,8 @@ uint64_t hash_file(const std::string& path, uint64_t hash);
 class Store {
 public:
     /// Reads what an interrupted run has left in `path`. Throws Error, naming --fresh, if that was
-    /// a run with another hash or if the file is damaged; with `fresh` it is removed instead.
+    /// a run with another hash or if the file is damaged, that is, if a line is not as it was
+    /// written or stands there twice; with `fresh` it is removed instead.
     Store(const std::string& path, uint64_t hash, bool fresh);
 
     /// The result of this job, or null.
@@ -68,6 +69,7 @@ private:
         Job job;
         LayerResult result;
     };
+    std::string line(const Entry& entry) const;  ///< as it stands in the file, with its checksum
     void read(const std::string& text);
 
     std::string path_, header_;

@@ -153,9 +153,9 @@ namespace {
 std::vector<int> read_ids(const Options& options, const Tokenizer& tokenizer) {
     if (options.has("--text")) {
         std::string path = options.text("--text", "");
-        return tokenizer.encode(read_text(path), {.source = path});
+        return tokenizer.encode(read_input(path), {.source = path});
     }
-    std::string path = find_in_project("chapters/03_laminar_profile/data/led.html");
+    std::string path = project_file("chapters/03_laminar_profile/data/led.html");
     return tokenizer.encode(read_article(read_text(path), PageForm::text, path));
 }
 

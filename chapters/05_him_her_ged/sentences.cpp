@@ -9,6 +9,7 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
+#include "text/utf8.h"
 
 namespace vimach::ch05 {
 
@@ -76,8 +77,7 @@ Words read_words(const std::string& option, const Tokenizer& tokenizer) {
 
 std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& tokenizer,
                                      const std::string& word, int64_t n_ctx) {
-    std::string text = read_text(path);
-    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+    std::string text(without_bom(read_input(path)));
     std::vector<Sentence> sentences;
     size_t number = 1;
     for (size_t at = 0; at < text.size(); ++number) {

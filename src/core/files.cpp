@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -32,17 +33,24 @@ void require_regular(const struct stat& status, const std::string& path) {
          "name a regular file");
 }
 
-std::string read_standard_input() {
+/// What a pipe brings until its writer closes it.
+std::string read_stream(int descriptor, const std::string& name) {
     std::string text;
     char buffer[65536];
     for (;;) {
-        ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+        ssize_t count = ::read(descriptor, buffer, sizeof buffer);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) fail_system("read", "standard input", "pipe text into the program");
+        if (count < 0) fail_system("read", name, "pipe text into the program");
         if (count == 0) return text;
         text.append(buffer, static_cast<size_t>(count));
     }
 }
+
+/// A descriptor that is closed with the object.
+struct Opened {
+    int descriptor;
+    ~Opened() { ::close(descriptor); }
+};
 
 /// The process that writes, or wrote, a temporary file of `name`, by that file's own name; 0 if it
 /// is none.
@@ -159,11 +167,22 @@ void OutputFile::commit() {
 }
 
 std::string read_text(const std::string& path) {
-    if (path == "-") return read_standard_input();
     InputFile file(path);
     std::string text(static_cast<size_t>(file.size()), '\0');
     file.read_at(0, text.data(), file.size());
     return text;
+}
+
+std::string read_input(const std::string& path) {
+    if (path == "-") return read_stream(STDIN_FILENO, "standard input");
+    struct stat status;
+    bool is_pipe = ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+    if (!is_pipe) return read_text(path);
+
+    // Wait for who writes into it, as everything does that reads a pipe.
+    Opened pipe = {::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (pipe.descriptor < 0) fail_system("open", path, "check the permissions");
+    return read_stream(pipe.descriptor, path);
 }
 
 void write_text(const std::string& path, std::string_view text) {
@@ -176,6 +195,9 @@ std::string find_in_project(const std::string& path) {
     namespace fs = std::filesystem;
     std::error_code error;
     if (fs::path(path).is_absolute() || fs::exists(path, error)) return path;
+    if (const char* home = std::getenv("VIMACH_HOME"); home != nullptr && *home != '\0') {
+        if (fs::exists(fs::path(home) / path, error)) return (fs::path(home) / path).string();
+    }
 
     // Climb from the program (build/00_gpt2, build/float/tests) to a folder that has the path.
     fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
@@ -184,6 +206,13 @@ std::string find_in_project(const std::string& path) {
         if (fs::exists(folder / path, error)) return (folder / path).string();
     }
     return path;
+}
+
+std::string project_file(const std::string& path) {
+    std::string found = find_in_project(path);
+    std::error_code error;
+    if (std::filesystem::exists(found, error)) return found;
+    fail("the project's files are not where this program looks", path, go_home);
 }
 
 }  // namespace vimach

@@ -1,6 +1,6 @@
-// Reading and writing files so that nothing is ever half done: only regular files are read
-// (a fifo is refused before it is opened), and what is written appears under its final name
-// only when it is complete.
+// Reading and writing files so that nothing is ever half done: weights and tables are read from
+// regular files only (a fifo is refused before it is opened), texts that a person names also from
+// pipes; what is written appears under its final name only when it is complete.
 #pragma once
 
 #include <cstdint>
@@ -48,14 +48,25 @@ private:
     int descriptor_ = -1;
 };
 
-/// The whole of a regular file; "-" is standard input.
+/// The whole of a regular file.
 std::string read_text(const std::string& path);
+
+/// The whole of a text that a person names: a regular file; a pipe or fifo up to its end, as in
+/// --text <(command) or /dev/stdin; or "-", standard input. Folders and devices are refused.
+std::string read_input(const std::string& path);
 
 /// Writes a whole file, or leaves what was there before.
 void write_text(const std::string& path, std::string_view text);
 
-/// Finds a file or folder of the project: as given from the current folder, else relative to
-/// the project that the running program was built in. Returns `path` itself where neither is.
+/// What a person does where the project's files are not found.
+constexpr const char* go_home = "run it from the checkout, or set VIMACH_HOME to the checkout";
+
+/// Finds a file or folder of the project: as given from the current folder, else in the folder that
+/// the environment variable VIMACH_HOME names, else in the project that the running program was
+/// built in. Returns `path` itself where it is in none of them.
 std::string find_in_project(const std::string& path);
+
+/// The same for what no run can do without: throws Error where it is nowhere.
+std::string project_file(const std::string& path);
 
 }  // namespace vimach

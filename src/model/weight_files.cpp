@@ -79,6 +79,7 @@ std::string remedy_for(const std::string& folder) {
     if (!path.has_filename()) path = path.parent_path();  // gpt2/ is gpt2
     std::string name = path.filename().string();
     if (name == "gpt2" || name == "gpt2-large") return "run weights/fetch.sh " + name;
+    if (path == "weights/nano") return go_home;
     if (name == "gpt2-shape") return "run make weights/gpt2-shape";
     return "pass --model weights/nano, or run weights/fetch.sh gpt2 and pass --model weights/gpt2";
 }

@@ -1,5 +1,7 @@
 // Options, help, version, and the end of every Error; see show/console.h.
-// Results go to standard output, everything else (errors, times, progress) to standard error.
+// Results go to standard output, everything else (errors, times, progress) to standard error. What
+// an error quotes (options, names of files and tensors) is made visible, so that no byte of it
+// reaches the terminal as a command.
 #include "show/console.h"
 
 #include <sys/resource.h>
@@ -18,6 +20,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "math/blas.h"
+#include "show/html.h"
 #include "text/pretokenizer.h"
 
 namespace vimach {
@@ -65,7 +68,7 @@ void finish_output() {
 
 int report_failure(const char* text, int status) {
     std::fflush(stdout);
-    std::fprintf(stderr, "error: %s\n", text);
+    std::fprintf(stderr, "error: %s\n", visible_text(text, false).c_str());
     return status;
 }
 
@@ -191,12 +194,12 @@ std::string output_folder(const Options& options, const ChapterInfo& info) {
 }
 
 std::string chapter_file(const ChapterInfo& info, const std::string& name) {
-    return find_in_project("chapters/" + std::string(info.name) + "/" + name);
+    return project_file("chapters/" + std::string(info.name) + "/" + name);
 }
 
 void announce_report(const std::string& folder) {
     finish_output();
-    std::fprintf(stderr, "report: %s/report.html\n", folder.c_str());
+    std::fprintf(stderr, "report: %s/report.html\n", visible_text(folder, false).c_str());
 }
 
 }  // namespace vimach

@@ -61,7 +61,7 @@ int run_chapter(int argc, char** argv, const ChapterInfo& info,
 /// the work: throws if it cannot be created.
 std::string output_folder(const Options& options, const ChapterInfo& info);
 
-/// The path of a file of the chapter's own folder, e.g. "data/text.txt".
+/// The path of a file of the chapter's own folder, e.g. "data/text.txt". Throws if it is not there.
 std::string chapter_file(const ChapterInfo& info, const std::string& name);
 
 /// Says on standard error where the report is, once all results have reached standard output.

@@ -47,6 +47,10 @@ std::string paragraph(const std::string& text, const char* kind = "") {
     return "<p" + attribute + ">" + escape_text(text) + "</p>\n";
 }
 
+std::string claims_file(const ChapterInfo& info) {
+    return find_in_project("chapters/" + std::string(info.name) + "/claims.tsv");
+}
+
 /// An id of HTML: no blanks.
 std::string anchor(std::string id) {
     std::ranges::replace(id, ' ', '-');
@@ -115,8 +119,9 @@ Page::Page(const ChapterInfo& info, const Options& options)
       quick_(options.has("--quick")),
       in_place_(!options.has("--out")),
       folder_(output_folder(options, info)) {
-    std::string path = chapter_file(info, "claims.tsv");
-    if (std::filesystem::exists(path)) texts_ = read_claims(path);
+    // A chapter may claim nothing, but its folder must be there.
+    chapter_file(info, "");
+    if (std::filesystem::exists(claims_file(info))) texts_ = read_claims(claims_file(info));
     run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
                             : (quick_ ? "quick" : "full");
 }
@@ -147,7 +152,8 @@ void Page::step(const std::string& text) {
     std::string title = format("%d. ", ++n_step_);
     std::printf("\n");
     print_wrapped(title, text, title.size());
-    body_ += format("<h2 id=\"step-%d\">", n_step_) + escape_text(title + text) + "</h2>\n";
+    body_ += format("<h2 id=\"step-%d\">", n_step_) +
+             escape_text(title + visible_text(text, false)) + "</h2>\n";
 }
 
 void Page::say(const std::string& text) {
@@ -175,7 +181,7 @@ void Page::table(const std::string& title, const Table& table, const std::string
     Table shown = visible(table);
     print_table(title, shown);
     if (!note.empty()) print_wrapped("", note, 0);
-    body_ += figure_html(title, shown, note, ++n_table_);
+    body_ += figure_html(visible_text(title, false), shown, visible_text(note, false), ++n_table_);
     add_numbers(table_file(n_table_), table);
 }
 
@@ -183,7 +189,7 @@ void Page::long_table(const std::string& title, const Table& table) {
     Table shown = visible(table);
     print_table(title, shown);
     ++n_table_;
-    body_ += "<p class=\"panel\">" + escape_text(title) + "</p>\n" +
+    body_ += "<p class=\"panel\">" + escape_text(visible_text(title, false)) + "</p>\n" +
              data_html(shown, format("table %d (", n_table_) + table_file(n_table_) + ")");
     add_numbers(table_file(n_table_), table);
 }
@@ -216,7 +222,7 @@ bool Page::is_stated(const std::string& id) const {
 }
 
 ClaimText Page::text_of(const std::string& id) const {
-    std::string path = chapter_file(info_, "claims.tsv");
+    std::string path = claims_file(info_);
     auto text = std::ranges::find(texts_, id, &ClaimText::id);
     if (text == texts_.end()) fail("there is no claim " + id, path, "give it a line");
     if (is_stated(id)) fail("the claim " + id + " was stated twice", path, "state it once");

@@ -1,6 +1,6 @@
 // Progress on standard error; see show/progress.h.
 // The time left is extrapolated from the steps done so far. Every line is one write, so that other
-// programs that share the log cannot cut it in two.
+// programs that share the log cannot cut it in two. What a line quotes is made visible first.
 #include "show/progress.h"
 
 #include <sys/ioctl.h>
@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "core/ensure.h"
+#include "show/html.h"
+#include "text/utf8.h"
 
 namespace vimach {
 
@@ -33,7 +35,16 @@ bool is_terminal() {
 std::string cut_to_row(const std::string& line) {
     winsize size = {};
     bool is_known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    return line.substr(0, is_known ? size.ws_col - 1u : 79u);
+    int most = is_known ? size.ws_col - 1 : 79, used = 0;
+    size_t end = 0;
+    while (end < line.size()) {
+        std::string_view here =
+            std::string_view(line).substr(end, read_code_point(line, end).length);
+        used += text_columns(here);
+        if (used > most) break;
+        end += here.size();
+    }
+    return line.substr(0, end);
 }
 
 void emit(const std::string& text) { std::fputs(text.c_str(), stderr); }
@@ -63,6 +74,7 @@ void Progress::step(int64_t n) {
     // Rewrite the line on a terminal; add one elsewhere.
     std::string line = format("%s %ld of %ld %s; %s", did_.c_str(), n_done_, n_step_, unit_.c_str(),
                               time_left().c_str());
+    line = visible_text(line, false);
     emit(terminal_ ? erase_line + cut_to_row(line) : line + "\n");
     line_shown_ = terminal_;
 }
@@ -75,7 +87,7 @@ void Progress::skip(int64_t n) {
 
 void Progress::finish_part(const std::string& text) {
     std::lock_guard lock(mutex_);
-    emit((line_shown_ ? erase_line : "") + text + "; " + time_left() + "\n");
+    emit((line_shown_ ? erase_line : "") + visible_text(text, false) + "; " + time_left() + "\n");
     written_ = Clock::now();
     line_shown_ = false;
 }

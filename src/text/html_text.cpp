@@ -1,11 +1,13 @@
 // From a page's bytes to its article; see text/html_text.h. The page is scanned from its first
-// byte, so that a mark inside a comment or a script does not turn code into text.
+// byte, and its marks are looked for outside comments, scripts and styles alone.
 #include "text/html_text.h"
 
 #include <algorithm>
 #include <array>
 
 #include "core/ensure.h"
+#include "text/ascii.h"
+#include "text/html_encoding.h"
 #include "text/html_entities.h"
 #include "text/utf8.h"
 
@@ -17,24 +19,7 @@ constexpr const char* remedy =
     "save the whole page of a MediaWiki site, or run weights/fetch.sh led-page; name the marks of "
     "another skin or language with --from and --until, e.g. --until Tham_kh\u1EA3o";
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v'); }
-
-/// Whether `text` holds `word` at `at`, in any case.
-bool matches(std::string_view text, size_t at, std::string_view word) {
-    if (text.size() - at < word.size()) return false;
-    return std::equal(word.begin(), word.end(), text.begin() + static_cast<std::ptrdiff_t>(at),
-                      [](char a, char b) { return lower(a) == lower(b); });
-}
-
-/// The first place from `at` on that holds `word`, in any case; npos if there is none.
-size_t find_any_case(std::string_view text, std::string_view word, size_t at) {
-    for (; at < text.size(); ++at) {
-        if (matches(text, at, word)) return at;
-    }
-    return text.npos;
-}
 
 /// The first place from `at` on with an attribute id of this value: id="x", id = 'x', id=x.
 size_t find_id(std::string_view text, std::string_view value, size_t at) {
@@ -59,53 +44,6 @@ size_t find_id(std::string_view text, std::string_view value, size_t at) {
     return text.npos;
 }
 
-// --- encoding -----------------------------------------------------------------------------------
-
-/// Whether the page names Windows-1252 as its encoding, which by the HTML standard is what Latin-1
-/// means too.
-bool declares_windows_1252(std::string_view page) {
-    for (size_t at = find_any_case(page, "charset=", 0); at != page.npos;
-         at = find_any_case(page, "charset=", at + 1)) {
-        size_t name = at + 8;
-        if (name < page.size() && (page[name] == '"' || page[name] == '\'')) ++name;
-        for (std::string_view known : {"windows-1252", "cp1252", "iso-8859-1", "latin1"}) {
-            if (!matches(page, name, known)) continue;
-            size_t end = name + known.size();
-            bool longer = end < page.size() && page[end] >= '0' && page[end] <= '9';
-            if (!longer) return true;  // and not, say, iso-8859-15
-        }
-    }
-    return false;
-}
-
-/// Refuses bytes that are no text of one byte a letter: gzip by its magic number, UTF-16 by its
-/// byte order mark or a zero beside the first "<".
-void refuse_packed(std::string_view page, const std::string& where) {
-    if (page.starts_with("\x1F\x8B")) {
-        fail("the page is compressed with gzip", where, "unpack it with gunzip, or save it again");
-    }
-    using namespace std::string_view_literals;
-    for (std::string_view start : {"\xFF\xFE"sv, "\xFE\xFF"sv, "<\0"sv, "\0<"sv}) {
-        if (!page.starts_with(start)) continue;
-        fail("the page is UTF-16, not UTF-8", where, "convert it: iconv -f UTF-16 -t UTF-8");
-    }
-}
-
-/// The page as UTF-8. What is valid UTF-8 is taken as that, whatever the page says.
-std::string to_utf8(std::string_view page, const std::string& where) {
-    refuse_packed(page, where);
-    size_t bad = find_invalid_utf8(page);
-    if (bad == page.npos) return std::string(page);
-    if (!declares_windows_1252(page)) {
-        fail(format("byte %zu is not UTF-8, and the page does not declare Windows-1252", bad),
-             where, "convert it: iconv -f WINDOWS-1252 -t UTF-8");
-    }
-    std::string text;
-    text.reserve(page.size() + page.size() / 8);
-    for (char c : page) append_utf8(text, windows_1252(static_cast<unsigned char>(c)));
-    return text;
-}
-
 // --- text ---------------------------------------------------------------------------------------
 
 /// Whether a code point is white space (Unicode's property White_Space).
@@ -127,12 +65,14 @@ bool is_block(std::string_view name) {
     return std::ranges::find(blocks, name) != std::end(blocks);
 }
 
-/// One walk over the markup before `end` that collects the text from `begin` on.
-class TextScanner {
+/// One walk over a page's markup, from its first byte.
+class Scanner {
 public:
-    TextScanner(std::string_view html, size_t begin) : html_(html), begin_(begin) {}
+    explicit Scanner(std::string_view html) : html_(html) {}
 
-    std::string run() {
+    /// The text from `begin` on.
+    std::string text(size_t begin) {
+        begin_ = begin;
         while (at_ < html_.size()) {
             if (html_[at_] == '<' && skip_markup()) continue;
             read_character();
@@ -140,21 +80,39 @@ public:
         return std::move(text_);
     }
 
+    /// The page, byte for byte, with blanks in place of comments, scripts and styles. One that
+    /// never ends hides nothing.
+    std::string without_hidden() {
+        std::string shown(html_);
+        while (at_ < html_.size()) {
+            size_t from = at_;
+            if (html_[at_] != '<' || !skip_markup()) {
+                ++at_;
+            } else if (hidden_) {
+                std::fill(&shown[from], &shown[from] + (at_ - from), ' ');
+            }
+        }
+        return shown;
+    }
+
 private:
     enum Gap { none, blank, newline };
 
     char peek(size_t ahead) const { return at_ + ahead < html_.size() ? html_[at_ + ahead] : '\0'; }
 
-    /// Moves behind the next `word`, or to the end of the page where it never comes.
-    void skip_past(std::string_view word, size_t from) {
+    /// Moves behind the next `word`; to the end of the page, and false, where it never comes.
+    bool skip_past(std::string_view word, size_t from) {
         size_t found = find_any_case(html_, word, from);
         at_ = found == html_.npos ? html_.size() : found + word.size();
+        return found != html_.npos;
     }
 
-    /// Skips a tag, comment or declaration at a '<'; false where the '<' is text.
+    /// Skips a tag, comment or declaration at a '<', and notes whether what it skipped is hidden;
+    /// false where the '<' is text.
     bool skip_markup() {
+        hidden_ = false;
         if (matches(html_, at_, "<!--")) {
-            skip_past("-->", at_ + 2);  // "<!-->" is a whole comment
+            hidden_ = skip_past("-->", at_ + 2);  // "<!-->" is a whole comment
             return true;
         }
         char next = peek(1), after = peek(2);
@@ -180,8 +138,7 @@ private:
         if (is_block(name)) note_gap(newline);
         if (name == "td" || name == "th") note_gap(blank);
         if (closing || (name != "script" && name != "style")) return;
-        skip_past("</" + name, at_);
-        skip_past(">", at_);
+        hidden_ = skip_past("</" + name, at_) && skip_past(">", at_);
     }
 
     /// Moves behind the '>' of a tag; one inside a quoted value does not count.
@@ -216,7 +173,8 @@ private:
     void note_gap(Gap gap) { gap_ = std::max(gap_, gap); }
 
     std::string_view html_;
-    size_t begin_, at_ = 0;
+    size_t begin_ = 0, at_ = 0;
+    bool hidden_ = false;  // whether what was skipped last is a comment, script or style
     std::string text_;
     Gap gap_ = none;
 };
@@ -225,15 +183,15 @@ private:
 
 std::string read_article(std::string_view page, PageForm form, const std::string& where,
                          const PageMarks& marks) {
-    std::string html = to_utf8(page, where);
+    std::string html = page_as_utf8(page, where), shown = Scanner(html).without_hidden();
     std::string from = "'" + marks.from + "'", until = "'id=\"" + marks.until + "\"'";
-    size_t begin = find_any_case(html, marks.from, 0);
-    if (begin == html.npos) fail("the page has no " + from, where, remedy);
-    size_t end = find_id(html, marks.until, begin);
-    if (end == html.npos) fail("the page has no " + until + " after its " + from, where, remedy);
+    size_t begin = find_any_case(shown, marks.from, 0);
+    if (begin == shown.npos) fail("the page has no " + from, where, remedy);
+    size_t end = find_id(shown, marks.until, begin);
+    if (end == shown.npos) fail("the page has no " + until + " after its " + from, where, remedy);
 
     // An article without text is as useless as markup.
-    std::string text = TextScanner(std::string_view(html).substr(0, end), begin).run();
+    std::string text = Scanner(std::string_view(html).substr(0, end)).text(begin);
     if (text.empty()) fail("no text stands between " + from + " and " + until, where, remedy);
     return form == PageForm::text ? text : html.substr(begin, end - begin);
 }

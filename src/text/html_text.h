@@ -15,15 +15,16 @@ enum class PageForm {
 };
 
 /// Where an article begins and ends: the first occurrence of a text, and the first element behind
-/// it with this id, quoted in either way or not at all. Letters of ASCII match in any case.
+/// it with this id, quoted in either way or not at all. Letters of ASCII match in any case. What
+/// stands in a comment, a script or a style is no mark.
 struct PageMarks {
     std::string from = "mw-body-content";
     std::string until = "References";  ///< in other languages another, e.g. "Tham_khảo"
 };
 
 /// From the one mark to the other. Throws Error, naming `where`, if one of them is missing (never
-/// the whole page instead), if nothing stands between them, if the page is compressed or UTF-16, or
-/// if it is not UTF-8 and does not say that it is Windows-1252.
+/// the whole page instead), if nothing stands between them, or if the bytes are not those of a page
+/// in UTF-8 or Windows-1252 (text/html_encoding).
 ///
 /// Text: elements that begin a line end the last one, cells are set apart by a blank, all other
 /// tags leave no trace; any run of white space, no-break and thin spaces included, is one newline

@@ -90,6 +90,7 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where) {
         size_t end = std::min(merges.find('\n', at), merges.size());
         std::string_view text = merges.substr(at, end - at);
         at = end + 1;
+        if (text.ends_with('\r')) text.remove_suffix(1);  // as git on Windows may check it out
         if ((line == 0 && text.starts_with("#version")) || text.empty()) continue;
 
         size_t blank = text.find(' ');
@@ -307,7 +308,7 @@ std::string Tokenizer::decode(std::span<const int> ids) const {
 }
 
 Tokenizer load_tokenizer() {
-    std::string path = find_in_project("weights/merges.txt");
+    std::string path = project_file("weights/merges.txt");
     return Tokenizer(read_text(path), path);
 }
 

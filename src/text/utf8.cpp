@@ -53,4 +53,8 @@ size_t find_invalid_utf8(std::string_view text) {
     return std::string_view::npos;
 }
 
+std::string_view without_bom(std::string_view text) {
+    return text.substr(text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+}
+
 }  // namespace vimach

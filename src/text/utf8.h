@@ -27,4 +27,7 @@ void append_utf8(std::string& out, uint32_t value);
 /// Byte offset of the first invalid sequence, or npos.
 size_t find_invalid_utf8(std::string_view text);
 
+/// A text without the byte order mark that some editors put in front of it.
+std::string_view without_bom(std::string_view text);
+
 }  // namespace vimach

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "text/utf8.h"
 
 namespace vimach::nano {
 
@@ -41,7 +42,7 @@ size_t column_of(const std::vector<std::string>& header, const char* name,
 
 /// The files of a split that a table of works names.
 std::vector<std::string> files_of(const std::string& path, const std::string& split) {
-    std::string table = read_text(path);
+    std::string table(without_bom(read_text(path)));
     std::erase(table, '\r');
     std::vector<std::string> lines = cut(table, '\n'), header = cut(lines[0], '\t'), files;
     size_t split_column = column_of(header, "split", path),

@@ -18,6 +18,7 @@
 #include "model/gpt2_file.h"
 #include "show/console.h"
 #include "show/document.h"
+#include "show/html.h"
 #include "show/plot.h"
 #include "show/table.h"
 #include "weights/nano/training.h"
@@ -189,8 +190,11 @@ void print_card(const std::string& text, const std::string& folder) {
         std::vector<int> more = tokenizer.encode(prompt);
         ids.insert(ids.end(), more.begin(), more.end());
         ids = continue_text(model, ids, {.seed = seed});
-        std::printf("\nseed %lu: %s\n", seed,
-                    tokenizer.decode(std::span<const int>(ids).subspan(1)).c_str());
+        std::istringstream lines(tokenizer.decode(std::span<const int>(ids).subspan(1)));
+        std::printf("\nseed %lu: ", seed);
+        for (std::string line; std::getline(lines, line);) {
+            std::printf("%s\n", visible_text(line, false).c_str());
+        }
     }
 }
 
