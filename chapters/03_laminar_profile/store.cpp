@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
@@ -46,6 +47,20 @@ uint64_t hash_file(const std::string& path, uint64_t hash) {
     return hash;
 }
 
+namespace {
+
+/// The next number of a line, which may be "nan": streams do not read that.
+double read_number(std::istream& line) {
+    std::string word;
+    line >> word;
+    char* end = nullptr;
+    double value = std::strtod(word.c_str(), &end);
+    if (word.empty() || *end != '\0') line.setstate(std::ios::failbit);
+    return value;
+}
+
+}  // namespace
+
 Store::Store(const std::string& path, uint64_t hash, bool fresh)
     : path_(path), header_(format("vimach chapter 3, run %016lx", hash)) {
     std::error_code error;
@@ -71,7 +86,9 @@ void Store::read(const std::string& text) {
         int arm = 0;
         std::string rest;
         numbers >> arm >> entry.job.l1 >> entry.job.layer >> entry.job.seed;
-        for (const ResultField& field : result_fields) numbers >> entry.result.*field.value;
+        for (const ResultField& field : result_fields) {
+            entry.result.*field.value = read_number(numbers);
+        }
         if (!numbers || numbers >> rest || arm < 0 || arm >= n_arm) {
             fail("is damaged", path_ + format(", line %ld", n), "start anew with --fresh");
         }
