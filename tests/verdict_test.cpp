@@ -208,7 +208,9 @@ TEST_CASE("claims: numbers as text") {
     CHECK(value_text(-0.000021) == "-2.1e-05");
     for (double rounding : {0.0, -0.0, 1e-13, -1e-13}) CHECK(value_text(rounding) == "0.0000");
     CHECK(value_text(NAN) == "-");
-    CHECK(value_text(-infinite) == "-inf");
+    CHECK(value_text(-infinite) == "-");
+    CHECK(interval_text({0, infinite}) == "without an interval");
+    CHECK(measure_text({1, {0, infinite}}) == "1.0000");
     CHECK(interval_text({-1, 0.25}) == "[-1.0000, 0.2500]");
 
     CHECK(measure_text(high) == "0.8000 [0.7000, 0.9000]");

@@ -131,7 +131,7 @@ void chapter(const Options& options, Page& page) {
     const Settings& s = options.preset() == "document" ? document : notebook;
     const Counts& counts = options.has("--quick") ? quick : full;
     Study study = read_study(options, page, info, s.activation);
-    Tensor x = activations(study.model, study.ids, 1, study.tap);
+    Tensor x = tapped_rows(study);
     SaeConfig config = tied_sae(s.sae, x.cols(), s.k_share, options);
     page.about(settings_text(study, config, lengths));
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -266,7 +267,7 @@ Redundancy redundancy(const Matrix& latents) {
         rows.data.insert(rows.data.end(), z.begin(), z.end());
         ++rows.rows;
     }
-    if (rows.rows < 2) return {};
+    if (rows.rows < 2) return {.mean_r = std::numeric_limits<double>::quiet_NaN()};
     Matrix r = product(rows, rows, false, true);
 
     Redundancy out;
@@ -298,6 +299,7 @@ Finding latents_correlate(const Twins& twins) {
     std::vector<double> here, there;
     for (const Redundancy& r : twins.trained) here.push_back(r.mean_r);
     for (const Redundancy& r : twins.untrained) there.push_back(r.mean_r);
+    if (std::isnan(mean(here))) return {not_measurable("an SAE has fewer than two that vary")};
     return {mean_measure(here), {paired_control("untrained", here, there)}};
 }
 

@@ -100,7 +100,7 @@ Finding text_helps(const std::vector<Training>& trainings, const Group& more, co
 /// Of active latents, over the tokens: the mean |r| of two, and the share that have a twin, another
 /// one that correlates by same_latent or more.
 struct Redundancy {
-    double mean_r = 0, twins = 0;
+    double mean_r = 0, twins = 0;  // mean_r is NaN where fewer than two latents vary
 };
 Redundancy redundancy(const Matrix& latents);
 

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/rng.h"
 #include "math/blas.h"
 #include "math/stats.h"
 #include "model/layers.h"
+#include "show/claims.h"
 
 namespace vimach::ch02 {
 
@@ -91,7 +93,10 @@ Splice make_splice(const Study& study, const std::vector<int>& ids,
     return s;
 }
 
-double recovered(const Splice& s, double loss) { return (s.mean - loss) / (s.mean - s.clean); }
+double recovered(const Splice& s, double loss) {
+    double lost = s.mean - s.clean;
+    return lost != 0 ? (s.mean - loss) / lost : std::numeric_limits<double>::quiet_NaN();
+}
 
 Tensor random_projection(const Tensor& x, int64_t n_direction, uint64_t seed) {
     Matrix rows = to_matrix(x);
@@ -105,8 +110,12 @@ Tensor random_projection(const Tensor& x, int64_t n_direction, uint64_t seed) {
 }
 
 Finding loss_recovered(const Splice& s, int64_t n_draw, uint64_t seed) {
+    if (s.mean == s.clean) return {not_measurable("the mean row in its place costs nothing")};
+    double fvu = mean(each(s.saes, &Spliced::fvu));
+    if (std::isnan(fvu)) return {not_measurable("the layer does not vary over the text")};
+
     // A random direction explains 1 / width of the variance on average.
-    double kept = std::clamp(1 - mean(each(s.saes, &Spliced::fvu)), 0.0, 1.0);
+    double kept = std::clamp(1 - fvu, 0.0, 1.0);
     int64_t n_direction = std::llround(kept * static_cast<double>(s.x.cols()));
     std::vector<double> projections;
     for (int64_t i = 0; i < n_draw; ++i) {
@@ -124,7 +133,7 @@ Finding loss_recovered(const std::vector<Spliced>& saes, const std::vector<doubl
 Table splice_table(const Splice& passage, const Splice& unseen) {
     Table table = {.header = {"text", "FVU", "clean", "spliced", "mean row", "zeros"}};
     auto add = [&](const char* name, const Splice& s) {
-        add_row(table, {name, format("%.4f", mean(each(s.saes, &Spliced::fvu))),
+        add_row(table, {name, value_text(mean(each(s.saes, &Spliced::fvu))),
                         format("%.4f", s.clean), format("%.4f", mean(each(s.saes, &Spliced::loss))),
                         format("%.4f", s.mean), format("%.4f", s.zero)});
     };

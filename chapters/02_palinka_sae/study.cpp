@@ -6,6 +6,7 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
+#include "math/stats.h"
 #include "model/gpt2_file.h"
 #include "model/vocabulary.h"
 
@@ -40,12 +41,20 @@ SaeConfig tied_sae(SaeConfig config, int64_t width, int64_t k_share, const Optio
     if (config.n_latent == 0) config.n_latent = 2 * width;
     config.tied = true;
     config.bias = false;
-    config.top_k = options.integer("--k", width / k_share, 1, config.n_latent);
+    config.top_k =
+        options.integer("--k", std::max<int64_t>(width / k_share, 1), 1, config.n_latent);
     return config;
 }
 
 Tensor activation_of(const Study& study, const std::string& name) {
     return activations(study.model, study.ids, 1, format("blocks.%ld.", study.layer) + name);
+}
+
+Tensor tapped_rows(const Study& study) {
+    Tensor x = activations(study.model, study.ids, 1, study.tap);
+    if (varies(to_matrix(x))) return x;
+    fail(study.tap + " does not vary over the passage", study.model.source,
+         "choose another --layer");
 }
 
 std::vector<int> unseen_text(const Study& study) {

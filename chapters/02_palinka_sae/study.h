@@ -31,6 +31,9 @@ Study read_study(const Options& options, Page& page, const ChapterInfo& info,
 /// The chapter's SAE for rows of this width: tied, without biases, k from --k or width / k_share.
 SaeConfig tied_sae(SaeConfig config, int64_t width, int64_t k_share, const Options& options);
 
+/// The activation that the SAEs read, on the passage. Throws where it does not vary.
+Tensor tapped_rows(const Study& study);
+
 /// The activation of block `layer` that has this name, e.g. "mlp_post".
 Tensor activation_of(const Study& study, const std::string& name);
 

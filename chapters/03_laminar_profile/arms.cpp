@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/rng.h"
@@ -104,7 +105,8 @@ void make_gaussian(Tensor& x, double unit, uint64_t seed) {
 }
 
 double first_row_ratio(ConstMatrixView window) {
-    if (window.rows < 2) return 0;
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    if (window.rows < 2) return nan;
     std::vector<double> norms;
     for (int64_t i = 0; i < window.rows; ++i) {
         double total = 0;
@@ -115,7 +117,7 @@ double first_row_ratio(ConstMatrixView window) {
         norms.push_back(std::sqrt(total));
     }
     double first = norms.front(), median = quantile({norms.begin() + 1, norms.end()}, 0.5);
-    return median > 0 ? first / median : 0;
+    return median > 0 ? first / median : nan;
 }
 
 }  // namespace vimach::ch03

@@ -23,7 +23,7 @@ struct LayerResult {
     double ever_active = 0;  ///< share of latents that are active on one row or more
     double mse = 0;          ///< mean (recon - x)^2, in the layer's own units
     double l1 = 0;           ///< mean |latents|, in the layer's own units
-    double fvu = 0;          ///< fraction of the variance unexplained
+    double fvu = 0;          ///< fraction of the variance unexplained; NaN where there is none
     double l0 = 0;           ///< active latents of a row
     double together = 0;     ///< mean over latents of density x activation, each scaled to 0 ... 1
     double ablated = 0;      ///< with the mean of the MLP's output in its place
@@ -63,7 +63,8 @@ double scale_to_unit(Tensor& x);
 ///   unit * (mean + g R),  g standard normal,  R = diag(sqrt(l)) V  with  C = V^T diag(l) V.
 void make_gaussian(Tensor& x, double unit, uint64_t seed);
 
-/// Norm of a window's first row over the median norm of its other rows; 0 for a single row.
+/// Norm of a window's first row over the median norm of its other rows; NaN where those are 0, or
+/// none.
 double first_row_ratio(ConstMatrixView window);
 
 }  // namespace vimach::ch03

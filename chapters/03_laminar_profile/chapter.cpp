@@ -234,7 +234,7 @@ void chapter(const Options& options, Page& page) {
     page.table("Norm of a window's first token over the median of the others",
                first_token_table(run.first, s.draws));
     page.figure(first_token_figure(run.first, s.draws));
-    page.claim("3c", first_token_stands_out(run.first, s.draws));
+    state(page, p, c.n_layer, "3c", first_token_stands_out(run.first, s.draws));
 
     page.step("Look at SAEs that others trained to the end (a figure of the page).");
     page.figure(published_figure());

@@ -17,6 +17,8 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+constexpr const char* mean_costs_nothing = "the mean in these layers' place costs nothing";
+
 /// A number of one seed, where layer i has the values of layer order[i].
 using Order = std::vector<int64_t>;
 using Shape = std::function<double(int64_t seed, const Order& order)>;
@@ -56,7 +58,7 @@ std::vector<double> in_random_order(const Profile& profile, const Shape& shape,
         for (int64_t seed = 0; seed < profile.rows; ++seed) total += shape(seed, order);
         if (std::isfinite(total)) means.push_back(total / static_cast<double>(profile.rows));
     }
-    if (means.empty()) means.push_back(0);
+    if (means.empty()) means.push_back(nan);
     return means;
 }
 
@@ -65,10 +67,10 @@ Control random_order(const Profile& profile, const Shape& shape, const Draws& dr
 }
 
 /// The mean over seeds, or why there is none.
-Measure mean_over_seeds(const std::vector<double>& values,
-                        const char* why = "too few layers, or nothing in them") {
+Measure mean_over_seeds(const std::vector<double>& values, const std::string& why) {
     bool all = std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
-    return all ? mean_measure(values) : not_measurable(why);
+    if (all) return mean_measure(values);
+    return not_measurable(why.empty() ? "too few layers, or nothing in them that differs" : why);
 }
 
 /// A shape of the trained arm against random weights, seed by seed, beside the Gaussian rows.
@@ -77,9 +79,10 @@ Finding against_random_weights(const Profiles& p, Field field, const ValueShape&
         return by_seed(p.of[arm][field], shape_of(p.of[arm][field], shape));
     };
     std::vector<double> here = values(trained);
-    return {mean_over_seeds(here),
+    std::string name = field == loss ? "loss" : result_fields[field].name;
+    return {mean_over_seeds(here, missing(p.of[trained][field], p.layers, name)),
             {paired_control("random weights", here, values(random_weights)),
-             reference("Gaussian, same covariance", mean_over_seeds(values(gaussian)))}};
+             reference("Gaussian, same covariance", mean_over_seeds(values(gaussian), ""))}};
 }
 
 /// The same, against chance as well.
@@ -96,8 +99,8 @@ Finding against_chance(const Profiles& p, Field field, const ValueShape& shape,
 Finding of_density(const Profiles& p, const ValueShape& shape, const Draws& draws) {
     Finding finding = against_chance(p, density, shape, draws);
     Profile left = difference(p.of[trained][density], p.of[gaussian][density]);
-    finding.controls.push_back(
-        reference("trained minus Gaussian", mean_over_seeds(by_seed(left, shape_of(left, shape)))));
+    finding.controls.push_back(reference(
+        "trained minus Gaussian", mean_over_seeds(by_seed(left, shape_of(left, shape)), "")));
     finding.forced_by = saturation(p.of[trained][density], p.ceiling);
     return finding;
 }
@@ -110,7 +113,11 @@ double mean_of(const std::vector<double>& ratios, std::span<const int64_t> units
 }
 
 const std::vector<double>& largest(const std::vector<std::vector<double>>& layers) {
-    return *std::ranges::max_element(layers, {}, [](const auto& ratios) { return mean(ratios); });
+    // A layer that is 0 on all other tokens has no ratio.
+    return *std::ranges::max_element(layers, {}, [](const auto& ratios) {
+        double ratio = mean(ratios);
+        return std::isnan(ratio) ? -1 : ratio;
+    });
 }
 
 /// Of what mean ablation costs in some layers of a seed, the share that `cost` is less.
@@ -128,7 +135,8 @@ double recovered_share(const Profile& cost, const Profile& ablated, int64_t seed
 
 Measure over_seeds(const Profile& profile, const Layers& layers, ShapeOf shape) {
     return mean_over_seeds(
-        by_seed(profile, shape_of(profile, [&](Values values) { return shape(values, layers); })));
+        by_seed(profile, shape_of(profile, [&](Values values) { return shape(values, layers); })),
+        "");
 }
 
 double order_p(const Profile& profile, const Layers& layers, const Draws& draws) {
@@ -178,7 +186,7 @@ Finding ends_highest(const Profiles& p, Field field, const Draws& draws) {
 Finding lowest_in_middle(const Profiles& p, Field field) {
     Middle middle = middle_of(p.n_layer);
     return against_random_weights(p, field, [&](Values values) {
-        return static_cast<double>(std::abs(lowest_of(values, p.layers) - middle.centre));
+        return std::abs(lowest_of(values, p.layers) - static_cast<double>(middle.centre));
     });
 }
 
@@ -208,7 +216,9 @@ Finding first_token_stands_out(const FirstTokens& first, const Draws& draws) {
     Measure difference = bootstrap_measure(std::ssize(here), lead, draws.n_bootstrap, draws.seed);
     Control control = {"random weights", Control::Kind::sample, over_windows(there, draws),
                        difference.interval};
-    return {over_windows(here, draws), {control}};
+    Measure measured = over_windows(here, draws);
+    if (std::isnan(measured.value)) measured = not_measurable("all other tokens are 0");
+    return {measured, {control}};
 }
 
 // --- 3d -----------------------------------------------------------------------------------------
@@ -228,9 +238,9 @@ Finding loss_recovered(const Profiles& p) {
         });
     };
     std::vector<double> here = of(p.of[trained][spliced]);
-    return {mean_over_seeds(here),
+    return {mean_over_seeds(here, mean_costs_nothing),
             {paired_control("before training", here, of(p.of[trained][untrained])),
-             reference("SAEs of Gaussian rows", mean_over_seeds(of(p.of[gaussian][spliced])))}};
+             reference("SAEs of Gaussian rows", mean_over_seeds(of(p.of[gaussian][spliced]), ""))}};
 }
 
 Finding middle_recovered(const Profiles& p, const Draws& draws) {
@@ -238,14 +248,14 @@ Finding middle_recovered(const Profiles& p, const Draws& draws) {
     Middle middle = middle_of(p.n_layer);
     Shape lead = [&](int64_t seed, const Order& order) {
         Order between;
-        for (size_t i = 0; i < order.size(); ++i) {
+        for (size_t i = 1; i + 1 < order.size(); ++i) {
             if (middle.holds(p.layers[i])) between.push_back(order[i]);
         }
         auto share = [&](const Order& layers) { return recovered_share(cost, most, seed, layers); };
         return share(between) - std::max(share({order.front()}), share({order.back()}));
     };
-    return {mean_over_seeds(by_seed(cost, lead), "the mean in these layers' place costs nothing"),
-            {random_order(cost, lead, draws)}};
+    std::string why = cost.cols < 3 ? "there is no layer between the ends" : mean_costs_nothing;
+    return {mean_over_seeds(by_seed(cost, lead), why), {random_order(cost, lead, draws)}};
 }
 
 }  // namespace vimach::ch03

@@ -69,11 +69,12 @@ double density_ceiling(const SaeConfig& sae) {
 }
 
 std::string run_text(const RunShape& s, const RunShape& whole) {
-    std::string text = format(
-        "blocks.N.%s, %ld wide, in %ld layers, first token of a window %s; %ld latents",
-        s.hook.c_str(), s.sae.d_in, s.n_layer, s.n_cut > 0 ? "cut off" : "kept", s.sae.n_latent);
+    std::string text =
+        format("blocks.N.%s, %ld wide, in %s, first token of a window %s; %ld latents",
+               s.hook.c_str(), s.sae.d_in, plural(s.n_layer, "layer").c_str(),
+               s.n_cut > 0 ? "cut off" : "kept", s.sae.n_latent);
     if (s.sae.top_k > 0) text += format(", the %ld largest kept", s.sae.top_k);
-    text += format("; %ld epochs", s.n_epoch);
+    text += "; " + plural(s.n_epoch, "epoch");
     std::string less = scaled_down(s, whole);
     return less.empty() ? text : text + "; scaled down: " + less;
 }

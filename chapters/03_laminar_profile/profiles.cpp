@@ -25,6 +25,17 @@ std::vector<double> depths(const Layers& layers) {
     return out;
 }
 
+/// Whether every layer has a value.
+bool is_whole(Values values) {
+    return std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
+}
+
+/// Whether every layer has a value, and not all of them the same.
+bool is_profile(Values values) {
+    return is_whole(values) && !values.empty() &&
+           std::ranges::min(values) < std::ranges::max(values);
+}
+
 }  // namespace
 
 std::string Profiles::untested(int64_t size) const {
@@ -49,6 +60,14 @@ Profiles gather(const Store& store, Profiles p) {
     return p;
 }
 
+std::string missing(const Profile& profile, const Layers& layers, const std::string& name) {
+    for (int64_t i = 0; i < profile.cols; ++i) {
+        if (is_whole(column(profile, i))) continue;
+        return format("layer %ld does not vary: it has no ", layers[i]) + name;
+    }
+    return profile.cols < 2 ? "there is one layer only" : "";
+}
+
 std::string saturation(const Profile& density, double ceiling) {
     for (double value : density.data) {
         if (ceiling == 0 || std::abs(value - ceiling) > 1e-3) return "";
@@ -58,32 +77,36 @@ std::string saturation(const Profile& density, double ceiling) {
 
 // --- shapes -------------------------------------------------------------------------------------
 
-double order_of(Values values, const Layers& layers) { return kendall_tau(depths(layers), values); }
+double order_of(Values values, const Layers& layers) {
+    return is_whole(values) ? kendall_tau(depths(layers), values) : nan;
+}
 
 double rise_of(Values values, const Layers& layers) {
     double unit = mean(values);
-    return unit > 0 ? 2 * slope(depths(layers), values) / unit : 0;
+    return unit > 0 ? 2 * slope(depths(layers), values) / unit : nan;
 }
 
 double line_of(Values values, const Layers& layers) {
+    if (!is_profile(values)) return nan;
     double r = correlation(depths(layers), values);
     return r * r;
 }
 
 double curve_of(Values values, const Layers& layers) {
     std::vector<double> logs;
-    for (double value : values) logs.push_back(std::log(std::max(value, 1e-300)));
+    for (double value : values) logs.push_back(value > 0 ? std::log(value) : nan);
     return curvature(depths(layers), logs);
 }
 
 double ends_of(Values values) {
-    if (values.size() < 3) return nan;
+    if (values.size() < 3 || !is_whole(values)) return nan;
     double highest = std::ranges::max(values.subspan(1, values.size() - 2));
-    return std::min(values.front(), values.back()) / highest;
+    return highest > 0 ? std::min(values.front(), values.back()) / highest : nan;
 }
 
-int64_t lowest_of(Values values, const Layers& layers) {
-    return layers[std::ranges::min_element(values) - values.begin()];
+double lowest_of(Values values, const Layers& layers) {
+    if (!is_profile(values)) return nan;
+    return static_cast<double>(layers[std::ranges::min_element(values) - values.begin()]);
 }
 
 Middle middle_of(int64_t n_layer) {

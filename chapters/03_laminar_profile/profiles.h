@@ -1,6 +1,7 @@
 // Chapter 3's profiles, one number for every seed and layer, and what is asked of their shape: does
 // it rise, does it rise on a line, is it highest at the ends, where is it lowest, is it a U? Each
-// question has a number as its answer, for one profile [n_layer] at a time.
+// question has a number as its answer, for one profile [n_layer] at a time, or NaN where there is
+// none: too few layers, a layer without a value, nothing that differs.
 #pragma once
 
 #include <cstdlib>
@@ -29,6 +30,9 @@ struct Profiles {
     std::string untested(int64_t size) const;
 };
 
+/// Why there is no profile of a number, "layer 3 does not vary: it has no FVU", or nothing.
+std::string missing(const Profile& profile, const Layers& layers, const std::string& name);
+
 /// Fills in the profiles: every SAE of the run but those of the sweep.
 Profiles gather(const Store& store, Profiles profiles);
 
@@ -52,11 +56,11 @@ double line_of(Values values, const Layers& layers);
 /// The coefficient of t^2 in ln(value), depth t from -1 to 1; above 0 for a U.
 double curve_of(Values values, const Layers& layers);
 
-/// The lower of the two ends over the highest value between them; NaN with fewer than 3 layers.
+/// The lower of the two ends over the highest value between them.
 double ends_of(Values values);
 
 /// The layer of the smallest value.
-int64_t lowest_of(Values values, const Layers& layers);
+double lowest_of(Values values, const Layers& layers);
 
 /// The middle layers that the document names, centre +- reach: 5 to 7 of 12, 10 to 20 of 36.
 struct Middle {
@@ -65,7 +69,7 @@ struct Middle {
 };
 Middle middle_of(int64_t n_layer);
 
-/// The first value over the mean of those in the middle; NaN where there are none.
+/// The first value over the mean of those in the middle.
 double early_of(Values values, const Layers& layers, const Middle& middle);
 
 }  // namespace vimach::ch03

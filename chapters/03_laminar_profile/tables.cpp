@@ -14,8 +14,12 @@ namespace vimach::ch03 {
 namespace {
 
 constexpr size_t n_shown_field = ablated;  // costs have a table of their own
+constexpr const char* no_variance = "a layer that does not vary has no FVU";
+constexpr const char* no_shape = "too few layers, or nothing in them that differs";
 
-std::string number(double value) { return std::isnan(value) ? "-" : format("%.4f", value); }
+std::string number(double value) { return number_cell("%.4f", value); }
+
+std::string tau_text(double tau) { return std::isnan(tau) ? "none" : format("%.2f", tau); }
 
 /// The measure; without its interval where one run has none.
 std::string measured(const Measure& m) {
@@ -37,19 +41,22 @@ Layers all_layers(const Profile& profile) {
 
 /// The layer of the lowest mean; and, where they differ, the range of those of single seeds.
 std::string lowest(const Profile& profile, const Layers& layers) {
-    int64_t low = layers.back(), high = layers.front();
+    double of_means = lowest_of(column_means(profile), layers);
+    auto low = static_cast<double>(layers.back()), high = static_cast<double>(layers.front());
     for (int64_t s = 0; s < profile.rows; ++s) {
-        int64_t layer = lowest_of(profile.row(s), layers);
+        double layer = lowest_of(profile.row(s), layers);
         low = std::min(low, layer), high = std::max(high, layer);
     }
-    std::string text = format("%ld", lowest_of(column_means(profile), layers));
-    return low == high ? text : text + format(" (%ld to %ld)", low, high);
+    if (std::isnan(of_means)) return "-";
+    std::string text = format("%.0f", of_means);
+    return low == high ? text : text + format(" (%.0f to %.0f)", low, high);
 }
 
 }  // namespace
 
 std::string windows_text(const std::vector<std::vector<Window>>& windows, uint64_t first_seed) {
-    std::string text = format("%zu windows of %zu.", windows[0].size(), windows[0][0].size());
+    std::string text =
+        plural(std::ssize(windows[0]), "window") + format(" of %zu.", windows[0][0].size());
     for (size_t i = 0; i < windows.size(); ++i) {
         text += format(" Seed %lu: %ld different tokens of the page in its windows.",
                        first_seed + i, coverage(windows[i]));
@@ -68,6 +75,7 @@ Table result_table(const Profiles& p) {
         }
         add_row(table, cells);
     }
+    explain_dashes(table, no_variance);
     return table;
 }
 
@@ -79,6 +87,7 @@ Table compared_table(const Profiles& p, Field field) {
         for (const auto& arm : p.of) cells.push_back(number(column_means(arm[field])[i]));
         add_row(table, cells);
     }
+    explain_dashes(table, no_variance);
     return table;
 }
 
@@ -92,7 +101,7 @@ Table long_table(const Profiles& p) {
             std::vector<std::string> cells = {arm_names[arm], format("%lu", seed),
                                               format("%ld", p.layers[at % n_layer])};
             for (size_t f = 0; f < std::size(result_fields); ++f) {
-                cells.push_back(format("%.9g", p.of[arm][f].data[at]));
+                cells.push_back(number_cell("%.9g", p.of[arm][f].data[at]));
             }
             add_row(table, cells);
         }
@@ -108,6 +117,7 @@ Table sweep_table(const Store& store, std::vector<double> weights, const Job& jo
         const LayerResult& r = *store.find({job.arm, l1_weight, job.layer, job.seed});
         add_row(table, {format("%g", l1_weight), number(r.density), number(r.l0), number(r.fvu)});
     }
+    explain_dashes(table, no_variance);
     return table;
 }
 
@@ -123,6 +133,7 @@ Table rise_table(const Profiles& p, const Draws& draws) {
     Profile resid = published(published_resid_l0), mlp = published(published_mlp_l0);
     add("published L0, stream", resid, all_layers(resid));
     add("published L0, MLP", mlp, all_layers(mlp));
+    explain_dashes(table, no_shape);
     return table;
 }
 
@@ -148,6 +159,7 @@ Table curve_table(const Profiles& p) {
     }
     Profile mlp = published(published_mlp_fvu);
     add("FVU, published, MLP", mlp, all_layers(mlp));
+    explain_dashes(table, no_shape);
     return table;
 }
 
@@ -177,21 +189,36 @@ Table first_token_table(const FirstTokens& first, const Draws& draws) {
         add_row(table, {format("%zu", i), measure_text(over_windows(first.trained[i], draws)),
                         measure_text(over_windows(first.random[i], draws))});
     }
+    explain_dashes(table, "the other tokens are 0");
     return table;
 }
 
 std::string loss_name(const Profiles& p) { return p.l1_in_loss > 0 ? "MSE + L1" : "MSE"; }
 
-std::string answer(const Profiles& p) {
+namespace {
+
+/// What density does over depth, and where both errors are lowest; nothing of what has no number.
+std::string profile_text(const Profiles& p) {
     auto tau = [&](Arm arm) { return over_seeds(p.of[arm][density], p.layers, order_of).value; };
-    auto place = [&](Field field) {
-        return lowest_of(column_means(p.of[trained][field]), p.layers);
-    };
-    std::string text = format(
-        "Kendall's tau between layer and density is %.2f (Gaussian rows of the same covariance "
-        "%.2f, random weights %.2f). The %s is lowest in layer %ld, the FVU in layer %ld.",
-        tau(trained), tau(gaussian), tau(random_weights), loss_name(p).c_str(), place(loss),
-        place(fvu));
+    std::string text;
+    if (!std::isnan(tau(trained))) {
+        text = format(
+            "Kendall's tau between layer and density is %.2f (Gaussian rows of the same "
+            "covariance %s, random weights %s). ",
+            tau(trained), tau_text(tau(gaussian)).c_str(), tau_text(tau(random_weights)).c_str());
+    }
+    double by_loss = lowest_of(column_means(p.of[trained][loss]), p.layers),
+           by_fvu = lowest_of(column_means(p.of[trained][fvu]), p.layers);
+    std::string name = loss_name(p);
+    if (std::isnan(by_loss)) return text + "There is no lowest " + name + ".";
+    text += format("The %s is lowest in layer %.0f", name.c_str(), by_loss);
+    return text + (std::isnan(by_fvu) ? "." : format(", the FVU in layer %.0f.", by_fvu));
+}
+
+}  // namespace
+
+std::string answer(const Profiles& p) {
+    std::string text = p.layers.size() < 2 ? "One layer has no profile." : profile_text(p);
     double share = loss_recovered(p).measured.value;
     if (std::isnan(share)) return text;
     return text + format(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -12,6 +13,12 @@
 #include "math/vector_ops.h"
 
 namespace vimach::ch04 {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 void Climb::keep(const std::vector<double>& a, const Tensor& tap, const Tensor& grad) {
     auto n_start = std::ssize(a);
@@ -106,9 +113,17 @@ std::vector<double> orders_of_growth(const Arm& arm) {
         }
         std::vector<double> start = climbed(arm.target, arm.climb.before, same);
         for (double& value : start) value = std::abs(value);
-        orders.push_back(std::log10(std::abs(arm.ends()[i]) / quantile(start, 0.5)));
+        double from = quantile(start, 0.5), to = std::abs(arm.ends()[i]);
+        orders.push_back(from > 0 && to > 0 ? std::log10(to / from) : nan);
     }
     return orders;
+}
+
+std::vector<double> finite(const std::vector<double>& values) {
+    std::vector<double> out;
+    std::ranges::copy_if(values, std::back_inserter(out),
+                         [](double value) { return std::isfinite(value); });
+    return out;
 }
 
 std::vector<double> growth_of_norm(const Arm& arm) {

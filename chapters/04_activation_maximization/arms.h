@@ -69,8 +69,12 @@ int64_t count_passes(const Target& target, const Counts& counts);
 
 // --- start by start -----------------------------------------------------------------------------
 
-/// log10(|end| / median |start|), the median over all starts along the same direction.
+/// log10(|end| / median |start|), the median over all starts along the same direction; NaN where
+/// one of them is 0.
 std::vector<double> orders_of_growth(const Arm& arm);
+
+/// The numbers among some values.
+std::vector<double> finite(const std::vector<double>& values);
 
 /// |theta| at the end over |theta| at the start; and the same from the means over starts.
 std::vector<double> growth_of_norm(const Arm& arm);

@@ -140,12 +140,12 @@ void chapter(const Options& options, Page& page) {
     const Arm& own = arms.own;
     progress.clear();
     page.table("The climb, means over starts", way_table(own.climb));
-    page.say("It rose by %.2f standard deviations of the text.", climbed_deviations(own, reached));
+    page.say(rise_text(own, reached));
     page.figure(image_figure(own));
     page.figure(numbers_figure(own, model.W_E));
 
     page.step("Climb along other dimensions and directions, and with weights in random order.");
-    page.table("Climbs, means over starts", arms_table(arms));
+    page.table("Climbs, means over starts", arms_table(arms), growth_note);
     page.figure(climb_figure(arms));
     page.figure(gradient_figure(own));
     page.say(dimension_text(arms));

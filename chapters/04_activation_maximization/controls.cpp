@@ -13,6 +13,7 @@ namespace vimach::ch04 {
 namespace {
 
 constexpr int64_t n_draw = 1000;  // of a null distribution
+constexpr const char* no_logarithm = "an activation of 0 has no logarithm";
 
 /// Means of sets of `n` of some values, drawn with replacement.
 std::vector<double> means_of_sets(const std::vector<double>& values, size_t n, uint64_t seed) {
@@ -31,7 +32,13 @@ std::vector<double> moved(std::vector<double> values, double by, double scale = 
     return values;
 }
 
+/// The mean over starts, or why there is none.
+Measure mean_or(const std::vector<double>& values, const char* why) {
+    return std::isfinite(mean(values)) ? mean_measure(values) : not_measurable(why);
+}
+
 Measure spread_of(const std::vector<double>& values) {
+    if (values.empty()) return not_measurable(no_logarithm);
     return {mean(values), central_95(values),
             format("quartiles %.2f, %.2f, %.2f", quantile(values, 0.25), quantile(values, 0.5),
                    quantile(values, 0.75))};
@@ -46,9 +53,10 @@ Finding grows_by_orders(const Arms& arms) {
     auto against = [&](const Arm& arm) {
         return paired_control(arm.name, own, orders_of_growth(arm));
     };
-    return {mean_measure(own),
+    std::vector<double> dims = finite(orders_of_growth(arms.dims));
+    return {mean_or(own, no_logarithm),
             {against(arms.directions), against(arms.weights),
-             reference(arms.dims.name, spread_of(orders_of_growth(arms.dims)))}};
+             reference(arms.dims.name, spread_of(dims))}};
 }
 
 Finding neighbours_fall(const Arm& own, uint64_t seed) {
@@ -77,7 +85,8 @@ Finding neighbours_fall(const Arm& own, uint64_t seed) {
         for (int64_t start = 0; start < shares.rows; ++start) total += share_of(start, set);
         drawn.push_back(total / static_cast<double>(shares.rows));
     }
-    return {mean_measure(by_start), {null_control("other dimensions", drawn)}};
+    return {mean_or(by_start, "the target has no neighbours"),
+            {null_control("other dimensions", drawn)}};
 }
 
 double growth_bound(const Arm& arm) {
@@ -132,9 +141,10 @@ Finding gain_kept(const Reached& reached) {
     std::vector<double> kept = reached.kept(reached.decoded),
                         text = reached.kept(reached.text.parts),
                         found = reached.kept(values_of(reached.found.guided));
-    return {mean_measure(kept),
+    const char* no_gain = "the vectors gain nothing over random tokens";
+    return {mean_or(kept, no_gain),
             {paired_control("best of parts of a text", kept, text),
-             reference("guided search", mean_measure(found))}};
+             reference("guided search", mean_or(found, no_gain))}};
 }
 
 // --- reading ------------------------------------------------------------------------------------
@@ -142,6 +152,7 @@ Finding gain_kept(const Reached& reached) {
 Finding makes_no_sense(const Losses& losses, uint64_t seed) {
     if (losses.decoded.empty()) return {not_measurable("a window of one token has no next one")};
     double zero = mean(losses.text), one = mean(losses.random) - zero;
+    if (one <= 0) return {not_measurable("random tokens cost the model no more than real text")};
     std::vector<double> text = means_of_sets(losses.text, losses.decoded.size(), seed);
     std::vector<double> random = means_of_sets(losses.random, losses.decoded.size(), seed + 1);
     return {mean_measure(moved(losses.decoded, zero, one)),

@@ -22,7 +22,8 @@ std::vector<double> numbers_of(const Tensor& m) { return {m.data.begin(), m.data
 /// The share of the values in each bin; what lies beyond the range is left out.
 Series shares(const std::string& name, const std::vector<double>& values, Interval range) {
     Series series = histogram(name, values, range, n_bin);
-    for (double& count : series.y) count /= static_cast<double>(values.size());
+    auto n = static_cast<double>(std::max<size_t>(values.size(), 1));
+    for (double& count : series.y) count /= n;
     return series;
 }
 
@@ -32,7 +33,9 @@ Interval range_of(const std::vector<std::vector<double>>& samples) {
     for (const std::vector<double>& sample : samples) {
         for (double value : sample) range.add(value, false);
     }
-    return {range.low, range.high > range.low ? range.high : range.low + 1};
+    if (range.empty()) return {0, 1};
+    double least = range.low + std::max(1.0, std::abs(range.low));
+    return {range.low, range.high > range.low ? range.high : least};
 }
 
 Series by_step(const std::string& name, const std::vector<double>& y) {
@@ -144,14 +147,15 @@ Figure numbers_figure(const Arm& own, const Tensor& W_E) {
 Figure dimensions_figure(const Arms& arms) {
     std::vector<double> dims = orders_of_growth(arms.dims), own = orders_of_growth(arms.own);
     Interval range = range_of({dims, {mean(own), 2}});
+    PlotOptions options = {.vertical = {{2, "the claim"}}};
+    PlotMark dimension = {mean(own), format("dimension %ld", arms.own.target.dim)};
+    if (std::isfinite(dimension.at)) options.vertical.insert(options.vertical.begin(), dimension);
     Series bars[] = {histogram(arms.dims.name, dims, range, 20)};
     return draw_lines({.title = "How many orders each dimension grows",
                        .x_label = "log10 of |end| over the median |start|",
                        .y_label = "dimensions",
                        .caption = "The document's dimension is one of many; the claim asks for 2."},
-                      bars,
-                      {.vertical = {{mean(own), format("dimension %ld", arms.own.target.dim)},
-                                    {2, "the claim"}}});
+                      bars, options);
 }
 
 Figure neighbours_figure(const Arm& own) {

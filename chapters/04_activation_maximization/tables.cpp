@@ -3,6 +3,7 @@
 #include "tables.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "core/ensure.h"
@@ -14,18 +15,19 @@ namespace vimach::ch04 {
 namespace {
 
 void add_arm(Table& table, const Arm& arm) {
-    add_row(table, {arm.name, format("%.4f", mean(arm.climb.activation.front())),
-                    format("%.4f", mean(arm.ends())), format("%.3f", mean(orders_of_growth(arm))),
-                    format("%.3f", mean_norm_growth(arm)), format("%.3f", mean(falls(arm).data))});
+    add_row(table,
+            {arm.name, format("%.4f", mean(arm.climb.activation.front())),
+             format("%.4f", mean(arm.ends())), number_cell("%.3f", mean(orders_of_growth(arm))),
+             format("%.3f", mean_norm_growth(arm)), format("%.3f", mean(falls(arm).data))});
 }
 
 }  // namespace
 
 std::string text_text(const std::vector<int>& text, const Reached& reached) {
     return format(
-        "On %zu real tokens the target has the standard deviation %.4f; of all windows of that "
+        "On %zu real tokens the target has the standard deviation %s; of all windows of that "
         "text the best reaches %.3f.",
-        text.size(), reached.deviation, reached.text.best);
+        text.size(), number_cell("%.4f", reached.deviation).c_str(), reached.text.best);
 }
 
 Table way_table(const Climb& c) {
@@ -44,26 +46,43 @@ Table way_table(const Climb& c) {
     return table;
 }
 
+const char* const growth_note =
+    "log10 growth: the mean over starts of log10 of |end| over the median |start|. It can lie "
+    "below "
+    "0 although the activation rose.";
+
+std::string rise_text(const Arm& own, const Reached& reached) {
+    double rise = climbed_deviations(own, reached);
+    if (std::isfinite(rise))
+        return format("It rose by %.2f standard deviations of the text.", rise);
+    return "It does not vary over the text: its rise has no such unit.";
+}
+
 double climbed_deviations(const Arm& own, const Reached& reached) {
-    return (mean(own.ends()) - mean(own.climb.activation.front())) / reached.deviation;
+    double rise = mean(own.ends()) - mean(own.climb.activation.front());
+    return reached.deviation > 0 ? rise / reached.deviation : std::nan("");
 }
 
 Table arms_table(const Arms& arms) {
     Table table = {
         .header = {"climb", "start", "end", "log10 growth", "|theta| growth", "others that fall"}};
     for (const Arm* arm : arms.all()) add_arm(table, *arm);
+    explain_dashes(table, "an activation of 0 has no logarithm");
     return table;
 }
 
 std::string dimension_text(const Arms& arms) {
-    std::vector<double> dims = orders_of_growth(arms.dims);
+    std::vector<double> dims = finite(orders_of_growth(arms.dims));
     double own = mean(orders_of_growth(arms.own));
+    if (dims.empty() || std::isnan(own)) return "An activation of 0 has no growth.";
     auto below = std::ranges::count_if(dims, [&](double value) { return value < own; });
-    return format(
-        "Of %zu dimensions, one start each, %ld grow by fewer orders than dimension %ld. The "
+    std::string text = format(
+        "Of %s, one start each, %ld grow by fewer orders than dimension %ld. The "
         "quartiles of all of them are %.2f, %.2f and %.2f.",
-        dims.size(), below, arms.own.target.dim, quantile(dims, 0.25), quantile(dims, 0.5),
-        quantile(dims, 0.75));
+        plural(std::ssize(dims), "dimension").c_str(), below, arms.own.target.dim,
+        quantile(dims, 0.25), quantile(dims, 0.5), quantile(dims, 0.75));
+    int64_t n_zero = arms.dims.n_start() - std::ssize(dims);
+    return n_zero == 0 ? text : text + format(" %ld more begin or end at 0.", n_zero);
 }
 
 // --- decoding -----------------------------------------------------------------------------------
@@ -116,8 +135,8 @@ Table reached_table(const Reached& r) {
     auto add = [&](const char* name, const std::vector<double>& values) {
         Interval range = central_95(values);
         add_row(table, {name, format("%.3f", mean(values)), format("%.3f", range.low),
-                        format("%.3f", range.high), format("%.2f", mean(values) / r.deviation),
-                        format("%.3f", mean(r.kept(values)))});
+                        format("%.3f", range.high), number_cell("%.2f", mean(values) / r.deviation),
+                        number_cell("%.3f", mean(r.kept(values)))});
     };
     add("optimised vectors", r.optimised);
     add("their nearest tokens", r.decoded);
@@ -126,6 +145,7 @@ Table reached_table(const Reached& r) {
     add("best window of the text", {r.text.best});
     add("random search", values_of(r.found.blind));
     add("guided search", values_of(r.found.guided));
+    explain_dashes(table, "the target does not vary over the text, or nothing is gained");
     return table;
 }
 
@@ -152,10 +172,12 @@ Table loss_table(const Losses& losses) {
 }
 
 std::string answer(const Arm& own, const Reached& reached, const Losses& losses) {
-    std::string text = format(
-        "The vectors climb from %.1f to %.1f, %.1f standard deviations of a real text. The tokens "
-        "nearest to them reach %.1f, random tokens %.1f, tokens found by search %.1f.",
-        mean(own.climb.activation.front()), mean(own.ends()), climbed_deviations(own, reached),
+    double rise = climbed_deviations(own, reached);
+    std::string text = format("The vectors climb from %.1f to %.1f",
+                              mean(own.climb.activation.front()), mean(own.ends()));
+    if (std::isfinite(rise)) text += format(", %.1f standard deviations of a real text", rise);
+    text += format(
+        ". The tokens nearest to them reach %.1f, random tokens %.1f, tokens found by search %.1f.",
         mean(reached.decoded), mean(reached.random), mean(values_of(reached.found.guided)));
     if (losses.decoded.empty()) return text;
     return text +

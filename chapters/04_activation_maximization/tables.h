@@ -15,7 +15,12 @@ std::string text_text(const std::vector<int>& text, const Reached& reached);
 /// The climb along the way: means over starts.
 Table way_table(const Climb& climb);
 
-/// How far the mean over starts climbed, in standard deviations on a real text.
+/// What the column "log10 growth" is.
+extern const char* const growth_note;
+
+/// How far the mean over starts climbed, in standard deviations on a real text; NaN where the
+/// target does not vary over it.
+std::string rise_text(const Arm& own, const Reached& reached);
 double climbed_deviations(const Arm& own, const Reached& reached);
 
 /// Where each climb began and ended, and what became of the vectors and of the other dimensions.

@@ -165,13 +165,17 @@ Study read_study(const Options& options, const Choice& preset, Page& page) {
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Tokenizer tokenizer = tokenizer_of(model);
     Study study = {.tokenizer = tokenizer, .model = model, .target = {}, .text = {}};
+    if (deviation_of(study.model.W_E) == 0) {
+        fail("the numbers of the embedding matrix are all equal", study.model.source,
+             "use a model that has learnt something");
+    }
     study.target = choose_target(options, preset, study.model.config);
     study.text = read_ids(options, study.tokenizer);
 
     // Say what is climbed.
     const Target& t = study.target;
-    std::string over = t.at < 0 ? format("mean over %ld tokens", t.n_token)
-                                : format("%ld tokens, at position %ld", t.n_token, t.at);
+    std::string over = t.at < 0 ? "mean over " + plural(t.n_token, "token")
+                                : plural(t.n_token, "token") + format(", at position %ld", t.at);
     page.model(study.model.source);
     page.about("model: %s", describe(study.model).c_str());
     page.about("target %s = %s, dimension %ld, %s", t.name.c_str(), t.tap.c_str(), t.dim,

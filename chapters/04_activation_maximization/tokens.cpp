@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -16,6 +17,7 @@ namespace vimach::ch04 {
 namespace {
 
 constexpr int64_t windows_at_once = 256;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -105,11 +107,13 @@ double deviation_on_text(const Gpt2& model, const Target& target, const std::vec
     int64_t length = std::min(model.config.n_ctx, n_id), n_window = n_id / length;
     Tensor tap = activations(model, std::span(ids).first(static_cast<size_t>(n_window * length)),
                              n_window, target.tap);
-    std::vector<double> values;
+    Matrix values(0, 1);
     for (int64_t row = 0; row < n_window * length; ++row) {
-        if (row % length != 0) values.push_back(tap.row(row)[target.dim]);
+        if (row % length != 0) values.data.push_back(tap.row(row)[target.dim]);
     }
-    return std::sqrt(variance(values));
+    values.rows = std::ssize(values.data);
+    if (values.rows < 2) return nan;
+    return varies(values) ? std::sqrt(variance(values.data)) : 0;
 }
 
 Searches search_both(const Study& study, const Counts& counts, uint64_t seed, Progress& progress) {
@@ -142,7 +146,7 @@ Searches search_both(const Study& study, const Counts& counts, uint64_t seed, Pr
 std::vector<double> Reached::kept(const std::vector<double>& values) const {
     double base = mean(random), gain = mean(optimised) - base;
     std::vector<double> shares;
-    for (double value : values) shares.push_back((value - base) / gain);
+    for (double value : values) shares.push_back(gain > 0 ? (value - base) / gain : nan);
     return shares;
 }
 

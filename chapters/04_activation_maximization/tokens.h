@@ -41,7 +41,8 @@ TextWindows best_windows(const Gpt2& model, const Target& target, const std::vec
                          int64_t n_part);
 
 /// Standard deviation of the target's coordinate over the tokens of a text, in windows as long as
-/// the model takes, with position embeddings, without the first token of each.
+/// the model takes, with position embeddings, without the first token of each. 0 where only
+/// rounding differs, NaN where fewer than two tokens are left.
 double deviation_on_text(const Gpt2& model, const Target& target, const std::vector<int>& ids);
 
 /// Searches from the same random tokens, with swaps proposed by the gradient and at random.
@@ -57,7 +58,8 @@ struct Reached {
     Searches found = {};
     double deviation = 0;  ///< on a real text
 
-    /// The share of the gain from random tokens to the optimised vectors that activations keep.
+    /// The share of the gain from random tokens to the optimised vectors that activations keep;
+    /// NaN where they gain nothing.
     std::vector<double> kept(const std::vector<double>& values) const;
 };
 

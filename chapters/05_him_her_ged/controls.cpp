@@ -142,6 +142,8 @@ Table spectrum_table(const Eigen& for_him, const Eigen& for_her, const Matrix& s
     };
     add("him > her", for_him, s, r);
     add("her > him", for_her, r, s);
+    explain_dashes(
+        table, "there are as many filters as components, " + std::to_string(for_him.values.size()));
     return table;
 }
 
@@ -149,9 +151,9 @@ Table shrinkage_table(const Matrix& s, const Matrix& r) {
     Table table = {.header = {"gamma", "largest eigenvalue", "times gamma"}};
     for (double gamma : {0.001, 0.003, 0.01, 0.03, 0.1}) {
         double lambda = top_eigenvalue(generalized_eigen(s, shrunk(r, gamma)));
-        add_row(table,
-                {format("%.3f", gamma), format("%.4f", lambda), format("%.4f", lambda * gamma)});
+        add_row(table, {format("%.3f", gamma), value_text(lambda), value_text(lambda * gamma)});
     }
+    explain_dashes(table, "LAPACK refuses the problem");
     return table;
 }
 
@@ -184,7 +186,8 @@ Control labels_swapped(const std::vector<double>& values) {
 }
 
 std::string p_text(double observed, const std::vector<double>& of_swaps) {
-    return format("p = %.4f", permutation_p(observed, of_swaps));
+    double p = permutation_p(observed, of_swaps);
+    return std::isnan(p) ? "no p" : format("p = %.4f", p);
 }
 
 std::string swaps_text(const SwapTest& swaps, const Eigen& for_him, const Eigen& for_her) {
@@ -220,16 +223,18 @@ double contrast(const Squares& squares, std::span<const int64_t> pairs) {
         for (int64_t i : pairs) total += x[i];
         return total;
     };
-    double forward = sum(squares.him_forward) / sum(squares.her_forward);
-    double back = sum(squares.her_back) / sum(squares.him_back);
-    return std::log10(std::min(forward, back));
+    double him = sum(squares.him_forward), her = sum(squares.her_forward);
+    double her_back = sum(squares.her_back), him_back = sum(squares.him_back);
+    if (him <= 0 || her <= 0 || her_back <= 0 || him_back <= 0) return nan;
+    return std::log10(std::min(him / her, her_back / him_back));
 }
 
 Measure contrast_measure(const Squares& squares, const std::vector<int64_t>& group,
                          const Draws& draws) {
-    return over_groups(
+    Measure m = over_groups(
         group, [&](std::span<const int64_t> pairs) { return contrast(squares, pairs); },
         draws.n_bootstrap, draws.seed);
+    return std::isnan(m.value) ? not_measurable("a class does not vary along a filter") : m;
 }
 
 Control swapped_contrast(const Pairs& pairs, const GedSettings& settings, const Draws& draws) {

@@ -81,7 +81,7 @@ struct Squares {
 Squares left_out_squares(const Pairs& pairs, const std::vector<FoldFit>& folds);
 
 /// log10 of the variance of him over that of her along him > her, and of her over him along
-/// her > him; the smaller of the two, because the claim needs both.
+/// her > him; the smaller of the two, because the claim needs both. NaN where a variance is 0.
 double contrast(const Squares& squares, std::span<const int64_t> pairs);
 Measure contrast_measure(const Squares& squares, const std::vector<int64_t>& group,
                          const Draws& draws);

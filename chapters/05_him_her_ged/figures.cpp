@@ -187,14 +187,18 @@ Figure patterns_figure(std::span<const double> him, std::span<const double> her)
 
 std::string answer_text(const Eigen& for_him, const SwapTest& swaps, const Measure& left_out,
                         const Control& untrained) {
-    Measure ratio = as_ratio(left_out);
     double largest = for_him.values[0];
-    return format(
+    std::string text = format(
         "in the sentences that the filter was made from, his variance along it is %.1f "
-        "times hers (%s under swaps); on pairs left out it is %.2f times [%.2f, %.2f], "
-        "and %.2f times in an untrained model.",
-        largest, p_text(largest, swaps.for_him).c_str(), ratio.value, ratio.interval.low,
-        ratio.interval.high, as_ratio(untrained.measure).value);
+        "times hers (%s under swaps); on pairs left out it ",
+        largest, p_text(largest, swaps.for_him).c_str());
+    Measure ratio = as_ratio(left_out);
+    if (!std::isfinite(ratio.value)) return text + "cannot be measured.";
+    text +=
+        format("is %.2f times [%.2f, %.2f]", ratio.value, ratio.interval.low, ratio.interval.high);
+    double other = as_ratio(untrained.measure).value;
+    if (!std::isfinite(other)) return text + ".";
+    return text + format(", and %.2f times in an untrained model.", other);
 }
 
 Figure ratios_figure(const Eigen& for_him, const Eigen& for_her, const SwapTest& swaps,

@@ -22,24 +22,6 @@ std::vector<double> mean_difference(const Pairs& pairs) {
     return difference;
 }
 
-Matrix first_rows(const Matrix& m, int64_t count) {
-    Matrix out(count, m.cols);
-    std::copy_n(m.data.begin(), out.data.size(), out.data.begin());
-    return out;
-}
-
-bool varies(const Matrix& x) {
-    constexpr double rounding = 1e-6;  // windows of other lengths round floats in other ways
-    double size = 0, spread = 0;
-    for (int64_t i = 0; i < x.rows; ++i) {
-        for (int64_t j = 0; j < x.cols; ++j) {
-            size = std::max(size, std::abs(x.at(i, j)));
-            spread = std::max(spread, std::abs(x.at(i, j) - x.at(0, j)));
-        }
-    }
-    return spread > rounding * size;
-}
-
 // --- swaps --------------------------------------------------------------------------------------
 
 std::vector<bool> draw_swaps(int64_t n_group, uint64_t seed) {

@@ -20,11 +20,6 @@ int64_t count_groups(const std::vector<int64_t>& group);
 /// The mean of him less that of her: [d].
 std::vector<double> mean_difference(const Pairs& pairs);
 
-Matrix first_rows(const Matrix& m, int64_t count);
-
-/// Whether the rows of a sample differ by more than rounding.
-bool varies(const Matrix& x);
-
 /// How many random draws the controls make, and from which seed.
 struct Draws {
     int64_t n_swap = 0;       ///< paired swaps of the in-sample eigenvalue and angles

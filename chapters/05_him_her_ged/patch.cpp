@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -52,10 +53,11 @@ std::vector<int64_t> all_rows(const Matrix& m) {
     return rows;
 }
 
-/// 0 where the whole vector changes nothing.
+/// NaN where the whole vector changes nothing.
 double share_of_whole(const Matrix& kl, int64_t column, std::span<const int64_t> rows) {
     double whole = column_sum(kl, 0, rows);
-    return whole > 0 ? column_sum(kl, column, rows) / whole : 0;
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    return whole > 0 ? column_sum(kl, column, rows) / whole : nan;
 }
 
 }  // namespace
@@ -176,6 +178,7 @@ Table patch_table(const Matrix& kl, const PatchPlan& plan) {
     for (size_t i = 0; i < plan.names.size(); ++i) {
         add(plan.names[i], static_cast<int64_t>(i) + 1);
     }
+    explain_dashes(table, "the whole vector changes nothing");
     return table;
 }
 

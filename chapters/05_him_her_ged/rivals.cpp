@@ -81,7 +81,10 @@ GedScores ged_scores(const Pairs& pairs, const std::vector<FoldFit>& folds) {
         Scores high = project(x, him_over_her(folds[f].fit)),
                low = project(x, her_over_him(folds[f].fit));
         auto divide = [](std::vector<double>& a, const std::vector<double>& b) {
-            for (size_t i = 0; i < a.size(); ++i) a[i] = std::log(a[i] * a[i] / (b[i] * b[i]));
+            for (size_t i = 0; i < a.size(); ++i) {
+                bool neither = a[i] == 0 && b[i] == 0;
+                a[i] = neither ? 0 : std::log(a[i] * a[i] / (b[i] * b[i]));
+            }
         };
         divide(high.him, low.him);
         divide(high.her, low.her);

@@ -25,6 +25,10 @@ std::string format(const char* pattern, ...) {
     return text;
 }
 
+std::string plural(int64_t count, const char* noun) {
+    return format("%ld %s%s", count, noun, count == 1 ? "" : "s");
+}
+
 void fail(const std::string& what, const std::string& where, const std::string& remedy) {
     throw Error(what, where, remedy);
 }

@@ -3,6 +3,7 @@
 // around the chapter (show/console), and printed as one line.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -20,6 +21,9 @@ struct UsageError : Error {
 
 /// printf into a string.
 std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
+
+/// "1 layer", "12 layers".
+std::string plural(int64_t count, const char* noun);
 
 /// Throws Error.
 [[noreturn]] void fail(const std::string& what, const std::string& where,

@@ -33,12 +33,6 @@ Matrix stack_scaled(const Matrix& a, const Matrix& b) {
     return z;
 }
 
-Matrix first_rows(const Matrix& m, int64_t count) {
-    Matrix out(count, m.cols);
-    std::copy_n(m.data.begin(), count * m.cols, out.data.begin());
-    return out;
-}
-
 }  // namespace
 
 Pca average_pca_direct(const Matrix& a, const Matrix& b) {
@@ -75,7 +69,8 @@ int64_t components_for_share(std::span<const double> variances, double share, Sh
         ++below;
     }
     bool met = rule == ShareRule::stay_below || below == static_cast<int64_t>(variances.size());
-    return std::max<int64_t>(met ? below : below + 1, 1);
+    int64_t least = std::min<int64_t>(1, std::ssize(variances));
+    return std::max(met ? below : below + 1, least);
 }
 
 int64_t numerical_rank(std::span<const double> eigenvalues) {
@@ -106,6 +101,8 @@ GedFit fit_ged(const Matrix& a, const Matrix& b, const GedSettings& settings) {
     fit.mean_b = column_means(b);
     Matrix centred_a = centred(a, fit.mean_a), centred_b = centred(b, fit.mean_b);
     fit.pca = average_pca(centred_a, centred_b);
+    ensure(!fit.pca.variances.empty(), "neither sample varies", "fit_ged",
+           "pass rows that are not all equal");
     int64_t n_kept = components_for_share(fit.pca.variances, settings.share, settings.rule);
     fit.components = first_rows(fit.pca.components, n_kept);
 
@@ -117,7 +114,7 @@ GedFit fit_ged(const Matrix& a, const Matrix& b, const GedSettings& settings) {
     if (forward.info != 0 || back.info != 0) {
         fail(format("the shrunk covariance is still singular (info %d)",
                     std::max(forward.info, back.info)),
-             "fit_ged", "use a larger gamma");
+             "fit_ged", "use a larger gamma, and samples that both vary");
     }
     fit.a_over_b = forward.eigen;
     fit.b_over_a = back.eigen;

@@ -28,7 +28,8 @@ Pca average_pca(const Matrix& a, const Matrix& b);
 Pca average_pca_direct(const Matrix& a, const Matrix& b);
 
 /// How many components make up a share of the variance: the smallest count that reaches it, or the
-/// last count that does not exceed it (one fewer, unless it is met exactly).
+/// last count that does not exceed it (one fewer, unless it is met exactly). At least one, where
+/// there is one.
 enum class ShareRule { reach, stay_below };
 int64_t components_for_share(std::span<const double> variances, double share, ShareRule rule);
 
@@ -49,7 +50,7 @@ struct GedSettings {
     double gamma = 0.01;  ///< weight of the identity in the shrunk R
 };
 
-/// Everything from two samples to the filters that tell them apart.
+/// Everything from two samples to the filters that tell them apart. Both must vary.
 struct GedFit {
     std::vector<double> mean_a, mean_b;  ///< [d]
     Pca pca;

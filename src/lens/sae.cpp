@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -296,17 +297,19 @@ SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
         }
     });
 
-    // Set the squared error beside the rows' scatter around their mean.
-    double scatter = 0;
+    // Set the squared error beside the rows' scatter around their mean, unless that is rounding.
+    constexpr double rounding = 1e-12, nan = std::numeric_limits<double>::quiet_NaN();
+    double scatter = 0, size = 0;
     for (double& value : mean) value /= static_cast<double>(x.rows);
     for (int64_t i = 0; i < x.rows; ++i) {
         for (int64_t j = 0; j < c.d_in; ++j) {
             double gap = x.data[i * x.stride + j] - mean[j];
             scatter += gap * gap;
+            size += double{x.data[i * x.stride + j]} * x.data[i * x.stride + j];
         }
     }
     auto n_row = static_cast<double>(x.rows), n_latent = static_cast<double>(c.n_latent);
-    out.fvu = scatter > 0 ? out.losses.mse / scatter : 0;
+    out.fvu = scatter > rounding * size ? out.losses.mse / scatter : nan;
     out.losses.mse /= n_row * static_cast<double>(c.d_in);
     out.losses.l1 /= n_row * n_latent;
     out.l0 /= n_row;

@@ -74,8 +74,8 @@ SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam);
 struct SaeSummary {
     SaeLosses losses;  ///< without decorrelation
     int64_t n_row = 0;
-    double fvu = 0;                        ///< sum (recon - x)^2 / sum (x - column mean)^2
-    double l0 = 0;                         ///< active latents of a row, mean
+    double fvu = 0;  ///< sum (recon - x)^2 / sum (x - column mean)^2; NaN where x does not vary
+    double l0 = 0;   ///< active latents of a row, mean
     std::vector<int64_t> n_active = {};    ///< of every latent: rows on which it is above 0
     std::vector<double> mean_latent = {};  ///< of every latent, over all rows
 

@@ -2,10 +2,12 @@
 // carry the argument, so they are kept in double in every build, whatever `Real` is.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "core/ensure.h"
 #include "core/tensor.h"
 
 namespace vimach {
@@ -40,6 +42,15 @@ inline Matrix take_rows(const Matrix& m, std::span<const int64_t> which) {
         std::span<double> to = taken.row(static_cast<int64_t>(i));
         for (size_t j = 0; j < from.size(); ++j) to[j] = from[j];
     }
+    return taken;
+}
+
+/// The first rows.
+inline Matrix first_rows(const Matrix& m, int64_t count) {
+    ensure(count >= 0 && count <= m.rows, "there are not so many rows", "first_rows",
+           "take no more than there are");
+    Matrix taken(count, m.cols);
+    std::copy_n(m.data.begin(), taken.data.size(), taken.data.begin());
     return taken;
 }
 

@@ -181,8 +181,9 @@ int64_t Gpt2Config::n_parameter() const {
 
 std::string describe(const Gpt2& model) {
     const Gpt2Config& c = model.config;
-    return format("%s, %ld parameters, %ld layers of %ld heads, d_model %ld, context %ld%s%s",
-                  model.source.c_str(), c.n_parameter(), c.n_layer, c.n_head, c.d_model, c.n_ctx,
+    return format("%s, %ld parameters, %s of %s, d_model %ld, context %ld%s%s",
+                  model.source.c_str(), c.n_parameter(), plural(c.n_layer, "layer").c_str(),
+                  plural(c.n_head, "head").c_str(), c.d_model, c.n_ctx,
                   model.note.empty() ? "" : "; ", model.note.c_str());
 }
 

@@ -136,7 +136,7 @@ Ruling rule(const Claim& claim) {
     const Measure& m = claim.measured;
     if (!claim.not_tested.empty()) return {Verdict::not_tested, claim.not_tested};
     if (!claim.forced_by.empty()) return {Verdict::forced, claim.forced_by};
-    if (std::isnan(m.value) || is_nan(m.interval)) {
+    if (!std::isfinite(m.value) || is_nan(m.interval)) {
         return {Verdict::undecided, "not measurable" + (m.detail.empty() ? "" : ": " + m.detail)};
     }
 
@@ -173,19 +173,19 @@ Ruling rule(const Claim& claim) {
 }
 
 std::string value_text(double value) {
-    if (std::isnan(value)) return "-";
+    if (!std::isfinite(value)) return "-";
     if (std::abs(value) < 1e-12) return "0.0000";  // it is rounding
     return format(std::abs(value) < 1e-4 ? "%.2g" : "%.4f", value);
 }
 
 std::string interval_text(const Interval& interval) {
-    if (std::isinf(interval.low)) return "without an interval";
+    if (std::isinf(interval.low) || std::isinf(interval.high)) return "without an interval";
     return "[" + value_text(interval.low) + ", " + value_text(interval.high) + "]";
 }
 
 std::string measure_text(const Measure& m) {
     std::string value = value_text(m.value);
-    if (!std::isfinite(m.interval.low)) {
+    if (!std::isfinite(m.interval.low) || !std::isfinite(m.interval.high)) {
         return m.detail.empty() ? value : value + " (" + m.detail + ")";
     }
     bool exact = value == value_text(m.interval.low) && value == value_text(m.interval.high);

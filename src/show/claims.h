@@ -63,7 +63,7 @@ Ruling rule(const Claim& claim);
 /// 95 %. A reference always is.
 bool is_beyond(const Claim& claim, const Control& control);
 
-/// "0.4672", "16.2760", "2.1e-05"; "-" for NaN.
+/// "0.4672", "16.2760", "2.1e-05"; "-" where there is no number, NaN or infinite.
 std::string value_text(double value);
 
 /// "[0.3360, 0.5928]".

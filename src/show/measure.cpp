@@ -49,8 +49,6 @@ double outcome_correlation(const Outcomes& x, const Outcomes& y) {
 /// probability `tail` (Hyndman & Fan 1996, definition 6) or, where the draws are too few for that,
 /// 1 / (n + 1). NaN where a draw is.
 Interval central(const std::vector<double>& draws, double tail) {
-    auto nan = std::ranges::find_if(draws, [](double draw) { return std::isnan(draw); });
-    if (nan != draws.end()) return {*nan, *nan};
     auto n = static_cast<double>(draws.size());
     double share = n > 1 ? std::max((tail * (n + 1) - 1) / (n - 1), 0.0) : 0;  // of definition 7
     return {quantile(draws, share), quantile(draws, 1 - share)};

@@ -177,8 +177,9 @@ void Page::print_table(const std::string& title, const Table& table) {
     for (const Table& part : split_table(table, terminal_columns)) print(part);
 }
 
-void Page::table(const std::string& title, const Table& table, const std::string& note) {
+void Page::table(const std::string& title, const Table& table, std::string note) {
     Table shown = visible(table);
+    if (!table.note.empty()) note += (note.empty() ? "" : " ") + table.note;
     print_table(title, shown);
     if (!note.empty()) print_wrapped("", note, 0);
     body_ += figure_html(visible_text(title, false), shown, visible_text(note, false), ++n_table_);
@@ -246,7 +247,7 @@ void Page::not_tested(const std::string& id, const std::string& why) {
 }
 
 void Page::add_claim(const Claim& claim) {
-    bool measured = claim.not_tested.empty() && !std::isnan(claim.measured.value);
+    bool measured = claim.not_tested.empty() && std::isfinite(claim.measured.value);
     if (measured && claim.forced_by.empty() && claim.controls.empty()) {
         fail("the claim " + claim.text.id + " has no control", info_.name,
              "measure the same where its cause is absent");

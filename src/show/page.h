@@ -34,7 +34,7 @@ public:
     void say(const char* pattern, ...) __attribute__((format(printf, 2, 3)));
     void say(const std::string& text);
 
-    void table(const std::string& title, const Table& table, const std::string& note = {});
+    void table(const std::string& title, const Table& table, std::string note = {});
 
     /// A table that is folded away on the page, because it is long.
     void long_table(const std::string& title, const Table& table);

@@ -3,6 +3,7 @@
 #include "show/table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -57,6 +58,16 @@ void add_row(Table& table, std::vector<std::string> cells) {
 bool is_numeric_column(const Table& table, size_t column) {
     return std::all_of(table.rows.begin(), table.rows.end(),
                        [&](const auto& row) { return is_number(row[column]); });
+}
+
+std::string number_cell(const char* pattern, double value) {
+    return std::isfinite(value) ? format(pattern, value) : "-";
+}
+
+void explain_dashes(Table& table, const std::string& why) {
+    for (const auto& row : table.rows) {
+        if (std::ranges::find(row, "-") != row.end()) table.note = "A dash: " + why + ".";
+    }
 }
 
 std::vector<Table> split_table(const Table& table, size_t columns) {

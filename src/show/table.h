@@ -10,7 +10,14 @@ namespace vimach {
 struct Table {
     std::vector<std::string> header;
     std::vector<std::vector<std::string>> rows = {};  ///< each as long as the header
+    std::string note = {};  ///< what a reader must know, such as what "-" stands for in it
 };
+
+/// A number as a cell; "-" where there is none, NaN or infinite.
+std::string number_cell(const char* pattern, double value);
+
+/// Sets the note where a cell of the table is "-".
+void explain_dashes(Table& table, const std::string& why);
 
 /// Adds a row; throws if it is not as long as the header.
 void add_row(Table& table, std::vector<std::string> cells);
