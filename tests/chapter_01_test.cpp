@@ -253,12 +253,6 @@ Arm falling(int64_t mse, const std::vector<double>& l1) {
     });
 }
 
-Arm redundant(double redundancy) {
-    return arm_of([&](int64_t i, Run& run) {
-        run.score.redundancy = redundancy + 0.01 * static_cast<double>(i % 5);
-    });
-}
-
 Arm with_sharpness(double blunt, int64_t n) {
     return arm_of([&](int64_t i, Run& run) { run.score.sharpness = i < n ? blunt : 1; });
 }
@@ -310,29 +304,6 @@ TEST_CASE("chapter 1: claims about the curves can hold, and can fail") {
     CHECK(rise(falling(1, falls), falling(1, rises)) == Verdict::reproduced);
     CHECK(rise(falling(1, falls), falling(1, falls)) == Verdict::control_holds);
     CHECK(rise(falling(1, drops), falling(1, rises)) == Verdict::not_reproduced);
-}
-
-TEST_CASE("chapter 1: claims about the penalties can hold, and can fail") {
-    for (const char* id : {"1d L1", "1d decorrelation"}) {
-        auto now = [&](double without, double with) {
-            Arm arm = redundant(without);
-            arm.l1 = 0;
-            return verdict_of(id, redundancy_without(arm, redundant(with), 1));
-        };
-        CHECK(now(0.8, 0.5) == Verdict::reproduced);
-        CHECK(now(0.55, 0.5) == Verdict::not_reproduced);
-        CHECK(verdict_of(id, redundancy_without(redundant(0.8), redundant(0.8), 1)) ==
-              Verdict::forced);
-    }
-    auto recovery_of = [](int64_t both, int64_t no_decorrelation, int64_t no_l1) {
-        Arms arms = {.both = recovering(both),
-                     .no_decorrelation = recovering(no_decorrelation),
-                     .no_l1 = recovering(no_l1)};
-        return verdict_of("1d recovery", recovery_lost(arms, 1));
-    };
-    CHECK(recovery_of(20, 2, 1) == Verdict::reproduced);
-    CHECK(recovery_of(20, 2, 19) == Verdict::not_reproduced);
-    CHECK(recovery_of(19, 8, 5) == Verdict::undecided);
 }
 
 TEST_CASE("chapter 1: claims 1e, 1f and 1g can hold, and can fail") {

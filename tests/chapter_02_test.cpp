@@ -105,6 +105,10 @@ TEST_CASE("chapter 2: ratio and AUC are what their names say") {
     CHECK(active.ratio.at(0, 0) == doctest::Approx(3 / 1.5));
     CHECK(active.ratio.at(0, 1) == 0);
 
+    // What rounding leaves elsewhere is nothing: 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1.
+    Matrix alone = from_columns({{0.1, 0.2, 0.3, 0, 0}});
+    CHECK(std::isinf(score_sets(alone, {{2, 1, 0}}, ratio_of_means).ratio.at(0, 0)));
+
     // AUC by ranks equals AUC by counting, ties included.
     Rng rng(1);
     Matrix random(40, 6);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <functional>
 
-#include "chapters/03_laminar_profile/controls.h"
+#include "chapters/03_laminar_profile/tables.h"
 #include "core/rng.h"
 #include "support.h"
 #include "verdict_of.h"
@@ -155,6 +155,12 @@ TEST_CASE("chapter 3: top-k that is full in every layer decides the density by i
     CHECK(verdict_of("3a", density_rises(p, few)) == Verdict::forced);
     CHECK(verdict_of("3a linear", density_on_a_line(p, few)) == Verdict::forced);
     CHECK(verdict_of("3a early", early_layers_sparse(p)) == Verdict::forced);
+    for (double gap : {-0.0009, 0.0009}) {
+        p.of[trained][density].data[5] = 1 / 3.0 + gap;
+        CHECK(saturation(p.of[trained][density], p.ceiling).starts_with("density is k / n_latent"));
+        p.of[trained][density].data[5] = 1 / 3.0 + 1.3 * gap;
+        CHECK(saturation(p.of[trained][density], p.ceiling).empty());
+    }
     p.of[trained][density].data[5] = 0.31;
     CHECK(saturation(p.of[trained][density], p.ceiling).empty());
     CHECK(saturation(p.of[trained][density], 0).empty());
@@ -193,6 +199,18 @@ TEST_CASE("chapter 3: claims 3b can hold, and can fail, on either error") {
     CHECK(large([](double layer) { return 0.2 + 0.01 * std::pow(layer - 12, 2); }) ==
           Verdict::reproduced);
     CHECK(large(rising) == Verdict::not_reproduced);
+}
+
+TEST_CASE("chapter 3: the lowest layer of the mean over seeds, and the range of single seeds") {
+    Profiles p = {.layers = {0, 2, 4, 6, 9}, .n_layer = 12, .n_seed = 3};
+    for (auto& arm : p.of) arm[loss] = arm[fvu] = Profile(3, 5);
+    Profile& here = p.of[trained][loss];
+    here.data = {9, 1, 4, 5, 9,   // lowest in layer 2
+                 9, 7, 2, 1, 9,   // in layer 6
+                 9, 7, 1, 5, 9};  // in layer 4, as the mean is
+    CHECK(curve_table(p).rows[0][2] == "4 (2 to 6)");
+    here.data = {9, 8, 1, 5, 9, 9, 8, 2, 5, 9, 9, 8, 1, 5, 9};
+    CHECK(curve_table(p).rows[0][2] == "4");
 }
 
 TEST_CASE("chapter 3: claim 3c can hold, and can fail") {

@@ -152,6 +152,19 @@ TEST_CASE("chapter 5, claim 5c: on pairs left out") {
     CHECK(on(one_way, none) == not_reproduced);
 }
 
+TEST_CASE("chapter 5: pairs left out are centred on the means of their own class") {
+    Pairs pairs = by_variance(20, 4, 5, 1), moved = pairs;
+    for (int64_t i = 0; i < 20; ++i) moved.him.at(i, 0) += 3, moved.her.at(i, 1) -= 50;
+    Squares here = left_out_squares(pairs, fit_folds(pairs, all_of_it, 5, 1)),
+            there = left_out_squares(moved, fit_folds(moved, all_of_it, 5, 1));
+    for (auto part :
+         {&Squares::him_forward, &Squares::her_forward, &Squares::him_back, &Squares::her_back}) {
+        for (size_t i = 0; i < 20; ++i) {
+            CHECK((there.*part)[i] == doctest::Approx((here.*part)[i]).epsilon(1e-6));
+        }
+    }
+}
+
 namespace {
 
 /// Pairs of 6 tokens: him and her part along axis 0 at the pronoun alone, to both sides of 0; along

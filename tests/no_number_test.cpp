@@ -76,6 +76,7 @@ TEST_CASE("no number: what rounding leaves of a constant sample is no variation"
     rows.at(1, 0) = 1000.1;
     CHECK(varies(rows));
     CHECK_FALSE(varies(Matrix(0, 3)));
+    for (double value : {not_a_number, infinite}) CHECK(varies(Matrix(2, 2, {value, 1, 1, 1})));
 }
 
 TEST_CASE("no number: of a NaN nothing is made") {

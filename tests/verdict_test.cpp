@@ -198,6 +198,20 @@ TEST_CASE("rule: the names of the six, and how often each came") {
     CHECK(count_verdicts({}) == "");
 }
 
+TEST_CASE("verdict: a value at the threshold reaches it, on either side") {
+    for (bool at_least : {true, false}) {
+        Claim claim = claim_of(exact_measure(0.5), {null({0.6, 0.7})}, at_least);
+        if (at_least) claim.controls = {null({0.3, 0.4})};
+        CHECK(rule(claim).verdict == Verdict::reproduced);
+        claim.measured.interval = at_least ? Interval{0.5, 0.7} : Interval{0.3, 0.5};
+        CHECK(rule(claim).verdict == Verdict::reproduced);
+
+        // So does a control: the claim holds for it as well.
+        claim.controls = {sample(0.5, {-0.1, 0.1})};
+        CHECK(rule(claim).verdict == Verdict::control_holds);
+    }
+}
+
 // --- numbers as text ----------------------------------------------------------------------------
 
 TEST_CASE("claims: numbers as text") {

@@ -147,10 +147,11 @@ bool varies(const Matrix& x) {
     for (int64_t i = 0; i < x.rows; ++i) {
         for (int64_t j = 0; j < x.cols; ++j) {
             size = std::max(size, std::abs(x.at(i, j)));
-            spread = std::max(spread, std::abs(x.at(i, j) - x.at(0, j)));
+            double gap = std::abs(x.at(i, j) - x.at(0, j));
+            spread = gap > spread || std::isnan(gap) ? gap : spread;
         }
     }
-    return spread > rounding * size;
+    return !(spread <= rounding * size);
 }
 
 std::vector<double> column_means(const Matrix& x) {

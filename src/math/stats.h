@@ -53,7 +53,7 @@ Interval central_95(const std::vector<double>& x);
 /// at any number of permutations (Phipson & Smyth 2010). What differs by rounding alone is equal.
 double permutation_p(double observed, std::span<const double> null_values);
 
-/// Whether the rows of a sample differ by more than floats round.
+/// Whether the rows of a sample differ by more than floats round; those with a NaN do.
 bool varies(const Matrix& x);
 
 /// Mean of every column.
