@@ -75,8 +75,8 @@ TEST_CASE("hostile safetensors: the header's length") {
         {little_endian(UINT64_MAX - 7) + "{}", "of 18446744073709551608 "s + huge},  // 8 + N wraps
         {little_endian(UINT64_MAX) + "{}", "of 18446744073709551615 "s + huge},
         {"\0\0\0\0\0\0\0\2{}"s, huge},  // the other byte order
-        {"version https://git-lfs.github.com/spec/v1\n", huge},
-        {one(f32, "[1]", "[0,4]"), huge}};
+        {"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"},
+        {one(f32, "[1]", "[0,4]"), "is a server's answer in words, not a model (x): "}};
     for (const Refusal& c : cases) check_contains(error_of_bytes(c.header), c.phrase);
 }
 
