@@ -3,15 +3,18 @@
 CXX      ?= g++
 MARCH    ?= native
 CXXFLAGS ?= -O3 -march=$(MARCH)
-# -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651).
-WARNINGS := -Wall -Wextra -Wno-restrict $(if $(CI),-Werror)
+# -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651). Another
+# compiler may not know that warning.
+WARNINGS := -Wall -Wextra -Wno-unknown-warning-option -Wno-restrict $(if $(CI),-Werror)
 # sqrt needs no errno and a comparison no trap; without these, loops with them become SIMD code on
 # every processor (with the trap, exp stays scalar on all that have no AVX-512). No value depends on
 # either.
 COMPILE   = $(CXX) -std=c++20 $(CXXFLAGS) -fno-math-errno -fno-trapping-math $(WARNINGS) -pthread \
-            -I. -Isrc -MMD -MP
-LIBRARIES := -pthread -lopenblas -llapacke -lutf8proc
-MAKEFLAGS += $(if $(filter clean,$(MAKECMDGOALS)),--jobs=1,--jobs=$(shell nproc))
+            -I. -Isrc $(BLAS_CFLAGS) -MMD -MP
+BLAS_LIBS ?= -lopenblas -llapacke
+LIBRARIES := -pthread $(BLAS_LIBS) -lutf8proc
+PROCESSORS := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+MAKEFLAGS += --jobs=$(if $(filter clean,$(MAKECMDGOALS)),1,$(or $(PROCESSORS),1))
 
 SOURCES  := $(wildcard src/*/*.cpp)
 CHAPTERS := $(sort $(patsubst chapters/%/chapter.cpp,%,$(wildcard chapters/*/chapter.cpp)))
@@ -20,15 +23,17 @@ TRAINER  := weights/nano/training.cpp weights/nano/texts.cpp
 TESTS    := $(wildcard tests/*_test.cpp)
 PARTS    := $(filter-out %/chapter.cpp,$(wildcard chapters/*/*.cpp))
 
-# Three builds of the same sources: float (the product), double (checks derivatives), sanitize.
+# Builds of the same sources: float (the product), double (checks derivatives), and two that watch
+# memory and threads while they run.
 objects    = $(patsubst %.cpp,build/$1/%.o,$2)
-objects_of = $(call objects,float,$(wildcard chapters/$1/*.cpp))
 program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
 build/double/%:   FLAGS := -DVIMACH_DOUBLE
-build/sanitize/%: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+watched           = -O1 -g -fno-omit-frame-pointer -DVIMACH_PROGRAMS='"build/$1/"'
+build/sanitize/%: FLAGS := $(call watched,sanitize) -fno-sanitize-recover=all \
                            -fsanitize=address,undefined
+build/tsan/%:     FLAGS := $(call watched,tsan) -fsanitize=thread
 
-.PHONY: all run run-full test verify sanitize check bench clean help train-nano nano-card \
+.PHONY: all run run-full test verify sanitize tsan check bench clean help train-nano nano-card \
         differential fuzz weights/gpt2-shape $(NUMBERS) $(addprefix verify-,$(NUMBERS))
 .SECONDARY:
 .SECONDEXPANSION:
@@ -49,12 +54,29 @@ say     = $(if $(V),,@echo "$1 $2" &&)
 compile = $(call say,CXX,$<) mkdir -p $(@D) && $(COMPILE) $(FLAGS) -c $< -o $@
 link    = $(call say,LD,$@) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
-build/float/%.o: %.cpp
+build/float/%.o: %.cpp | build/packages
 	$(compile)
-build/double/%.o: %.cpp
+build/double/%.o: %.cpp | build/packages
 	$(compile)
-build/sanitize/%.o: %.cpp
+build/sanitize/%.o: %.cpp | build/packages
 	$(compile)
+build/tsan/%.o: %.cpp | build/packages
+	$(compile)
+
+define packages_missing
+The compiler or a package is missing; the error above names it. Install what your system calls
+  Debian, Ubuntu  build-essential libopenblas-dev liblapacke-dev libutf8proc-dev doctest-dev
+  Fedora          make gcc-c++ openblas-devel utf8proc-devel doctest-devel
+  Arch            base-devel blas-openblas utf8proc doctest
+  Homebrew        openblas utf8proc doctest
+and for all but the first see "Build" in README.md: BLAS_CFLAGS and BLAS_LIBS say where they lie.
+endef
+export packages_missing
+
+build/packages: tests/packages.cpp
+	@mkdir -p $(@D)
+	@$(CXX) -std=c++20 $(BLAS_CFLAGS) $< $(LIBRARIES) -o $@ || \
+	    { echo "$$packages_missing" >&2; exit 1; }
 
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
@@ -64,16 +86,21 @@ build/%/libvimach.a: $(addprefix build/%/,$(SOURCES:.cpp=.o))
 	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
 
 # A chapter is all that lies in its folder, and the library.
-$(addprefix build/,$(CHAPTERS)): build/%: $$(call objects_of,$$*) build/float/libvimach.a
+sources_of = $(wildcard chapters/$1/*.cpp) $(other_$1)
+other_train_nano := weights/nano/train.cpp $(TRAINER)
+other_verify     := tests/verify.cpp
+PROGRAMS         := $(CHAPTERS) train_nano verify
+$(addprefix build/,$(PROGRAMS)): build/%: \
+    $$(call objects,float,$$(call sources_of,$$*)) build/float/libvimach.a
+	$(link)
+$(addprefix build/sanitize/,$(PROGRAMS)): build/sanitize/%: \
+    $$(call objects,sanitize,$$(call sources_of,$$*)) build/sanitize/libvimach.a
+	$(link)
+$(addprefix build/tsan/,$(PROGRAMS)): build/tsan/%: \
+    $$(call objects,tsan,$$(call sources_of,$$*)) build/tsan/libvimach.a
 	$(link)
 
 build/random_model: build/float/weights/random_model.o build/float/libvimach.a
-	$(link)
-
-build/train_nano: $(call objects,float,weights/nano/train.cpp $(TRAINER)) build/float/libvimach.a
-	$(link)
-
-build/verify: build/float/tests/verify.o build/float/libvimach.a
 	$(link)
 
 build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(TRAINER)) build/float/libvimach.a
@@ -122,8 +149,11 @@ $(addprefix verify-,$(NUMBERS)): verify-%: $$(call program_of,$$*) build/verify
 	@$< --quick --out out/verify/$* > out/verify/$*.txt
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
 
-sanitize: all build/verify build/sanitize/tests/unit  ## run the unit tests under ASan and UBSan
+sanitize: build/sanitize/tests/unit $(addprefix build/sanitize/,$(PROGRAMS))  ## run the tests under ASan and UBSan
 	build/sanitize/tests/unit
+
+tsan: build/tsan/tests/unit $(addprefix build/tsan/,$(PROGRAMS))  ## run the tests of threads under TSan
+	build/tsan/tests/unit -tc='*thread*,parallel*,progress*'
 
 check: build/float/tests/unit  ## check house rules, headers, and the code with the tools installed
 	@tests/check.sh
@@ -135,8 +165,9 @@ differential: build/float/tests/unit  ## compare 20,000 random strings with npm'
 
 # The fuzzer is clang's; SECONDS of each target, with a corpus kept in out/fuzz.
 SECONDS  ?= 600
-TARGETS  := json safetensors tokenizer html
-$(addprefix build/fuzz_,$(TARGETS)): build/fuzz_%: tests/fuzz_main.cpp tests/fuzz_targets.cpp $(SOURCES)
+TARGETS  := json safetensors tokenizer html config sentences
+$(addprefix build/fuzz_,$(TARGETS)): build/fuzz_%: tests/fuzz_main.cpp tests/fuzz_targets.cpp \
+    chapters/05_him_her_ged/sentences.cpp $(SOURCES)
 	@mkdir -p build
 	clang++ -std=c++20 -O1 -g -I. -Isrc -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=all -DFUZZ_TARGET=fuzz_$* $^ $(LIBRARIES) -o $@

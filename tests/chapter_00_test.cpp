@@ -18,14 +18,10 @@ using test::Outcome;
 
 namespace {
 
-std::string absolute(const char* path) {
-    return std::filesystem::absolute(find_in_project(path)).string();
-}
-
 /// Runs a shell command with the chapter's program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    return test::shell_in(folder, "{ C='" + absolute("build/00_gpt2") + "'; " + command + "; }");
+    return test::shell_in(folder, "{ C='" + test::program("00_gpt2") + "'; " + command + "; }");
 }
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.
@@ -55,7 +51,7 @@ TEST_CASE("chapter 0: a text may come through a pipe by any name") {
 }
 
 TEST_CASE("chapter 0: moved out of the checkout it says what to do, and VIMACH_HOME does it") {
-    std::string home = std::filesystem::path(absolute("weights/merges.txt")).parent_path();
+    std::string home = std::filesystem::path(test::absolute("weights/merges.txt")).parent_path();
     std::string moved = "mkdir -p a/b/c; cp $C a/b/c/; printf 'Hello world' | ";
     check_refused(moved + "a/b/c/00_gpt2 --text - --ids", 1,
                   "run it from the checkout, or set "
@@ -72,7 +68,7 @@ TEST_CASE("chapter 0: moved out of the checkout it says what to do, and VIMACH_H
 TEST_CASE("chapter 0: no byte from outside reaches the terminal or the page as a command") {
     // A folder whose name sets a title, erases the screen, and ends with a control byte of 8 bits.
     std::string name = "n=$(printf 'm\\033]0;x\\007\\033[2J\\233\\302\\233'); ";
-    std::string model = absolute("weights/nano/model.safetensors");
+    std::string model = test::absolute("weights/nano/model.safetensors");
     Outcome whole = run(name + "mkdir \"$n\"; ln -s '" + model +
                         "' \"$n\"; printf 'one two three' "
                         "> t; $C --quick --text t --model \"$n\" --out \"$n\"; "
@@ -160,7 +156,7 @@ TEST_CASE("chapter 0: the same digits on 1 and 2 threads") {
 
 TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another processor") {
     Outcome other = run("OPENBLAS_CORETYPE=Haswell $C --quick | $(dirname $C)/verify " +
-                        absolute("tests/expected/00.txt"));
+                        test::absolute("tests/expected/00.txt"));
     CHECK_MESSAGE(other.status == 0, other.out);
 }
 

@@ -18,8 +18,8 @@ namespace {
 /// Runs a shell command with the program as $C in a folder of its own.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    auto program = std::filesystem::absolute(find_in_project("build/02_palinka_sae")).string();
-    return test::shell_in(folder, "{ C='" + program + "'; " + command + "; }");
+    return test::shell_in(folder,
+                          "{ C='" + test::program("02_palinka_sae") + "'; " + command + "; }");
 }
 
 /// Whether the command fails with this status and one "error:" line that contains the phrase.

@@ -22,7 +22,7 @@ namespace {
 /// as $SMALL: three layers and four windows.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    std::string program = std::filesystem::absolute(find_in_project("build/03_laminar_profile"));
+    std::string program = test::program("03_laminar_profile");
     test::write_raw(folder.file("command"), command + "\n");
     return test::shell_in(
         folder,

@@ -23,8 +23,7 @@ namespace {
 /// as $SMALL, on the 45 tokens of a text t.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    std::string program =
-        std::filesystem::absolute(find_in_project("build/04_activation_maximization"));
+    std::string program = test::program("04_activation_maximization");
     test::write_raw(folder.file("command"), command + "\n");
     std::string text;
     for (int line = 0; line < 9; ++line) text += "plum and pear\n";
@@ -44,9 +43,7 @@ void check_refused(const std::string& command, int status, const char* phrase) {
     check_contains(outcome.err, phrase);
 }
 
-std::string expected_file() {
-    return std::filesystem::absolute(find_in_project("tests/expected/04.txt"));
-}
+std::string expected_file() { return test::absolute("tests/expected/04.txt"); }
 
 }  // namespace
 

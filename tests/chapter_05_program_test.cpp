@@ -108,15 +108,11 @@ TEST_CASE("patch: with a single token it is another bias in front of the gelu") 
 
 namespace {
 
-std::string absolute(const std::string& path) {
-    return std::filesystem::absolute(find_in_project(path)).string();
-}
-
 /// Runs a shell command in a folder of its own, with the program as $C, its sentences as $H and $R.
 Outcome run(const std::string& command) {
     test::TempFolder folder;
-    std::string data = absolute("chapters/05_him_her_ged/data");
-    return test::shell_in(folder, "{ C='" + absolute("build/05_him_her_ged") + "'; H='" + data +
+    std::string data = test::absolute("chapters/05_him_her_ged/data");
+    return test::shell_in(folder, "{ C='" + test::program("05_him_her_ged") + "'; H='" + data +
                                       "/him.txt'; R='" + data + "/her.txt'; " + command + "; }");
 }
 
@@ -212,10 +208,11 @@ TEST_CASE("chapter 5: line ends, blank lines and a byte-order mark change nothin
 TEST_CASE("chapter 5: the steps on the page are those of fit_ged, digit by digit") {
     Outcome page = run("$C --quick > text && cat out/05/table-1.csv");
     REQUIRE(page.status == 0);
-    Gpt2 model = load_gpt2(absolute("weights/nano"));
+    Gpt2 model = load_gpt2(test::absolute("weights/nano"));
     Tokenizer tokenizer = load_tokenizer();
     auto at_word = [&](const char* word) {
-        std::string path = absolute("chapters/05_him_her_ged/data/" + std::string(word) + ".txt");
+        std::string path =
+            test::absolute("chapters/05_him_her_ged/data/" + std::string(word) + ".txt");
         Matrix out(0, model.config.d_mlp);
         for (const Sentence& s : read_sentences(path, tokenizer, word, 256)) {
             Tensor all = activations(model, s.prefix(), 1, mlp_pre(6));
@@ -244,7 +241,7 @@ TEST_CASE("chapter 5: the same digits on 1 and 2 threads, and all files") {
 
 TEST_CASE("chapter 5: the known output holds with the BLAS kernels of another processor") {
     Outcome other = run("OPENBLAS_CORETYPE=Haswell $C --quick | $(dirname $C)/verify " +
-                        absolute("tests/expected/05.txt"));
+                        test::absolute("tests/expected/05.txt"));
     CHECK_MESSAGE(other.status == 0, other.out);
 }
 

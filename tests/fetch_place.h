@@ -194,7 +194,7 @@ inline void with_each(const std::function<void(Place&)>& body) {
         body(place);
     }
     const char* missing = installed("perl") ? "curl or wget" : "perl";
-    if (!found) std::printf("SKIPPED: fetch tests need %s\n", missing);
+    if (!found) std::printf("SKIPPED: needs %s\n", missing);
 }
 
 }  // namespace vimach::test

@@ -19,7 +19,7 @@ namespace {
 /// The model, or null after saying that the test is skipped.
 const Gpt2* published_gpt2() {
     if (!std::filesystem::exists(find_in_project("weights/gpt2/model.safetensors"))) {
-        std::printf("SKIPPED: weights/fetch.sh gpt2\n");
+        std::printf("SKIPPED: needs weights/gpt2; run weights/fetch.sh gpt2\n");
         return nullptr;
     }
     static const Gpt2 model = load_gpt2("weights/gpt2");

@@ -106,6 +106,7 @@ Violations library_headers(const TextFile& file) {
                                          {"lapacke.h", "src/math/lapack.cpp"},
                                          {"utf8proc.h", "src/text/pretokenizer.cpp"}};
     Violations found;
+    if (file.path == "tests/packages.cpp") return found;  // it asks whether they are there
     for (const Include& include : find_includes(file)) {
         for (auto [header, owner] : owners) {
             if (!include.name.ends_with(header) || file.path == owner) continue;

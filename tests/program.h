@@ -12,7 +12,20 @@
 #include "support.h"
 #include "text/utf8.h"
 
+// The folder of the programs that the tests run; each build with sanitizers runs its own.
+#ifndef VIMACH_PROGRAMS
+#define VIMACH_PROGRAMS "build/"
+#endif
+
 namespace vimach::test {
+
+/// The absolute path of a file of the project.
+inline std::string absolute(const std::string& path) {
+    return std::filesystem::absolute(find_in_project(path)).string();
+}
+
+/// The absolute path of a program, given its name.
+inline std::string program(const std::string& name) { return absolute(VIMACH_PROGRAMS + name); }
 
 struct Outcome {
     int status;
@@ -65,8 +78,7 @@ inline void check_refused(const Outcome& outcome, const std::string& command, in
 /// Runs a chapter's program with these words on its command line, in a folder.
 inline Outcome run_chapter_in(const TempFolder& folder, const std::string& chapter,
                               const std::string& words) {
-    auto program = std::filesystem::absolute(find_in_project("build/" + chapter)).string();
-    return shell_in(folder, "{ '" + program + "' " + words + "; }");
+    return shell_in(folder, "{ '" + program(chapter) + "' " + words + "; }");
 }
 
 }  // namespace vimach::test

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs every test: the unit tests in both builds and each chapter against its known output. Shows
-# what failed or was skipped, and closes with "N passed, N failed" over test cases and lines.
+# Runs every test: the unit tests in both builds and each chapter against its known output. Says
+# what runs, shows what failed, counts what was skipped for each reason, and closes with "N passed,
+# N failed, N skipped" over test cases and lines.
 # Usage: tests/run.sh CHAPTER...   (`make test` builds first and passes the chapters)
 log=out/test
 rm -rf "$log"
@@ -8,15 +9,18 @@ mkdir -p "$log"
 status=0
 
 for build in float double; do
+    echo "== unit tests, $build: some minutes"
     build/$build/tests/unit > "$log/$build.txt" 2>&1 || status=1
     head -n 1 "$log/$build.txt"
-    grep 'SKIPPED' "$log/$build.txt"
+    sed -n 's/^SKIPPED: //p' "$log/$build.txt" | sort | uniq -c |
+        sed 's/^ *\([0-9]*\) /skipped \1: /'
     grep -q 'Status: SUCCESS' "$log/$build.txt" || { cat "$log/$build.txt"; status=1; }
-    grep 'test cases:' "$log/$build.txt"
+    sed -n 's/\(.*test cases:.*failed\) .*/\1/p' "$log/$build.txt"
 done
 
 for chapter in "$@"; do
     number=${chapter%%_*}
+    echo "== $chapter --quick against tests/expected/$number.txt"
     rm -rf "out/verify/$number"  # with what an interrupted run may have left
     build/$chapter --quick --out "out/verify/$number" > "$log/$number.out" 2> "$log/$number.err" ||
         { cat "$log/$number.err"; status=1; }
@@ -27,10 +31,11 @@ done
 
 # Add up "test cases: 20 | 19 passed | 1 failed" and "FILE: 170 lines passed, 0 failed".
 cat "$log"/*.txt | awk -v status=$status '
-    /test cases:/    { gsub(/[|:]/, " "); passed += $5; failed += $7 }
+    /^SKIPPED: /      { skipped++; passed-- }  # doctest counts it as passed
+    /test cases:/     { gsub(/[|:]/, " "); passed += $5; failed += $7 }
     / lines passed, / { passed += $2; failed += $5 }
     END {
         if (status != 0 && failed == 0) failed = 1  # something ended before it could count
-        printf "%d passed, %d failed\n", passed, failed
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
     }'
 exit $status

@@ -29,8 +29,7 @@ void write_texts(const test::TempFolder& folder) {
 }
 
 Outcome run(const test::TempFolder& folder, const std::string& options) {
-    std::string program = std::filesystem::absolute(find_in_project("build/train_nano"));
-    return test::shell_in(folder, "'" + program + "' " + options);
+    return test::shell_in(folder, "'" + test::program("train_nano") + "' " + options);
 }
 
 }  // namespace

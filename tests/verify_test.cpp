@@ -27,8 +27,7 @@ Outcome verify(const std::string& expected, const std::string& output) {
     TempFolder folder;
     write_raw(folder.file("expected"), expected);
     write_raw(folder.file("output"), output);
-    std::string program = std::filesystem::absolute(find_in_project("build/verify")).string();
-    return shell_in(folder, "'" + program + "' expected < output");
+    return shell_in(folder, "'" + program("verify") + "' expected < output");
 }
 
 void check_error(const std::string& expected, const std::string& error) {
