@@ -32,4 +32,6 @@ TEST_CASE("fuzz: every seed runs through its target") {
     CHECK(replay("safetensors", test::fuzz_safetensors) >= 8);
     CHECK(replay("tokenizer", test::fuzz_tokenizer) >= 8);
     CHECK(replay("html", test::fuzz_html) >= 8);
+    CHECK(replay("config", test::fuzz_config) >= 8);
+    CHECK(replay("sentences", test::fuzz_sentences) >= 8);
 }

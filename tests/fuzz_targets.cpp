@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "chapters/05_him_her_ged/sentences.h"
 #include "core/ensure.h"
+#include "model/gpt2_config.h"
 #include "model/json.h"
 #include "model/safetensors.h"
 #include "text/html_text.h"
@@ -25,6 +27,14 @@ void require(bool property) {
 }
 
 std::string text_of(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
+
+/// The name of a file with these bytes, which exists in memory only and until the next call.
+std::string file_of(std::span<const uint8_t> bytes) {
+    static const int descriptor = ::memfd_create("fuzz", 0);
+    require(descriptor >= 0 && ::ftruncate(descriptor, 0) == 0);
+    require(::pwrite(descriptor, bytes.data(), bytes.size(), 0) == std::ssize(bytes));
+    return "/proc/self/fd/" + std::to_string(descriptor);
+}
 
 /// A value written out again; numbers and literals as they were.
 std::string write_json(const Json& value) {
@@ -57,16 +67,13 @@ void fuzz_json(std::span<const uint8_t> bytes) {
 }
 
 void fuzz_safetensors(std::span<const uint8_t> bytes) {
-    // Put the bytes into a file that exists in memory only.
-    static const int descriptor = ::memfd_create("fuzz", 0);
-    require(descriptor >= 0 && ::ftruncate(descriptor, 0) == 0);
+    std::string path = file_of(bytes);
     auto size = static_cast<int64_t>(bytes.size());
-    require(::pwrite(descriptor, bytes.data(), bytes.size(), 0) == size);
 
     // The tensors of an accepted file cover its data without holes, and each can be read or is
     // refused by its dtype.
     try {
-        SafetensorsReader reader("/proc/self/fd/" + std::to_string(descriptor));
+        SafetensorsReader reader(path);
         int64_t end = 0;
         for (const TensorEntry& entry : reader.header().tensors) {
             require(entry.begin == end);
@@ -133,6 +140,34 @@ void fuzz_html(std::span<const uint8_t> bytes) {
     }
     std::ranges::replace(folded, '\n', ' ');
     require(read_article(again + "<p id=\"References\"", PageForm::text, "fuzz") == folded);
+}
+
+void fuzz_config(std::span<const uint8_t> bytes) {
+    constexpr Gpt2Config shapes = {
+        .n_layer = 2, .d_model = 48, .d_mlp = 192, .n_ctx = 16, .d_vocab = 50257};
+    try {
+        int64_t n_head = heads_in_config(text_of(bytes), "fuzz", shapes);
+        require(n_head >= 0 && (n_head == 0 || shapes.d_model % n_head == 0));
+    } catch (const Error&) {
+        return;
+    }
+}
+
+void fuzz_sentences(std::span<const uint8_t> bytes) {
+    static const Tokenizer gpt2 = load_tokenizer();
+    static const int him = gpt2.encode(" him").front();
+    constexpr int64_t n_ctx = 12;
+    try {
+        std::vector<ch05::Sentence> all = ch05::read_sentences(file_of(bytes), gpt2, "him", n_ctx);
+        require(all.size() >= 3);
+        for (const ch05::Sentence& s : all) {
+            require(std::ssize(s.ids) <= n_ctx && std::ranges::count(s.ids, him) == 1);
+            require(s.prefix().back() == him);
+            require(text_of(bytes).find(gpt2.decode(s.ids)) != std::string::npos);
+        }
+    } catch (const Error&) {
+        return;
+    }
 }
 
 }  // namespace vimach::test

@@ -11,5 +11,7 @@ void fuzz_json(std::span<const uint8_t> bytes);
 void fuzz_safetensors(std::span<const uint8_t> bytes);
 void fuzz_tokenizer(std::span<const uint8_t> bytes);
 void fuzz_html(std::span<const uint8_t> bytes);
+void fuzz_config(std::span<const uint8_t> bytes);
+void fuzz_sentences(std::span<const uint8_t> bytes);
 
 }  // namespace vimach::test

@@ -3,10 +3,8 @@
 #include "model/gpt2_config.h"
 
 #include <charconv>
-#include <filesystem>
 
 #include "core/ensure.h"
-#include "core/files.h"
 #include "model/json.h"
 
 namespace vimach {
@@ -16,7 +14,8 @@ namespace {
 /// One config.json, and what is said where it cannot be followed.
 class ConfigFile {
 public:
-    ConfigFile(const std::string& path) : path_(path), root_(parse_json(read_text(path), path)) {
+    ConfigFile(const std::string& text, const std::string& path)
+        : path_(path), root_(parse_json(text, path)) {
         if (root_.kind != Json::Kind::object) refuse("is not a JSON object");
     }
 
@@ -81,10 +80,9 @@ private:
 
 }  // namespace
 
-int64_t heads_in_config(const std::string& folder, const Gpt2Config& shapes) {
-    std::string path = folder + "/config.json";
-    if (std::error_code error; !std::filesystem::exists(path, error)) return 0;
-    ConfigFile config(path);
+int64_t heads_in_config(const std::string& text, const std::string& path,
+                        const Gpt2Config& shapes) {
+    ConfigFile config(text, path);
 
     // Refuse what is computed otherwise.
     config.check_text("model_type", "gpt2");

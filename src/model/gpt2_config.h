@@ -11,11 +11,11 @@
 
 namespace vimach {
 
-/// The number of heads that FOLDER/config.json names; 0 where there is no such file, or no n_head
-/// in it. `shapes` has all extents but n_head. Throws where the file is no JSON object, where it
-/// and the shapes disagree, and where it asks for other arithmetic: another model_type or
-/// activation_function than gpt2's gelu_new, a layer_norm_epsilon other than 1e-5, attention scaled
-/// otherwise, cross-attention.
-int64_t heads_in_config(const std::string& folder, const Gpt2Config& shapes);
+/// The number of heads that the text of a config.json names, or 0. `shapes` has all extents but
+/// n_head. Throws, naming `path`, where the text is no JSON object, where it and the shapes
+/// disagree, and where it asks for other arithmetic: another model_type or activation_function than
+/// gpt2's gelu_new, a layer_norm_epsilon other than 1e-5, attention scaled otherwise,
+/// cross-attention.
+int64_t heads_in_config(const std::string& text, const std::string& path, const Gpt2Config& shapes);
 
 }  // namespace vimach

@@ -204,7 +204,9 @@ private:
 /// The number of heads as metadata and config.json say, or d_model / 64 where neither does.
 void set_heads(const Source& source, const std::string& folder, Gpt2& model) {
     Gpt2Config& c = model.config;
-    int64_t stored = source.n_head(c.d_model), said = heads_in_config(folder, c);
+    std::string path = folder + "/config.json";
+    int64_t stored = source.n_head(c.d_model);
+    int64_t said = is_there(path) ? heads_in_config(read_text(path), path, c) : 0;
     if (stored > 0 && said > 0 && stored != said) {
         fail(format("has n_head %ld in its metadata, config.json says %ld", stored, said),
              folder + "/model.safetensors", "correct the one that errs");
@@ -234,13 +236,13 @@ Gpt2 load_gpt2(const std::string& folder) {
     }
     if (c.n_ctx < 2) source.refuse("has a context of one token, so it predicts nothing");
     c.n_layer = source.n_block();
+    set_heads(source, model_folder(folder), model);
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
 
     std::vector<Parameter> wanted = parameters(model);
     source.refuse_extras(wanted);
     for (Parameter& parameter : wanted) *parameter.tensor = source.read(parameter);
-    set_heads(source, model_folder(folder), model);
     return model;
 }
 
