@@ -300,7 +300,8 @@ TEST_CASE("no number: a neuron that never fires does not grow") {
           "It does not vary over the text: its rise has no such unit.");
     CHECK(answer(silent, reached, {}).find("standard deviations") == std::string::npos);
     reached.deviation = 0.5;
-    CHECK(rise_text(loud, reached) == "It rose by 1998.00 standard deviations of the text.");
+    CHECK(rise_text(loud, reached) ==
+          "The target rose by 1998.00 standard deviations of the text.");
 }
 
 TEST_CASE("no number: a target without neighbours, and losses without a scale") {

@@ -115,10 +115,10 @@ TEST_CASE("rule: a sample is left behind where the difference lies beyond 0") {
     CHECK(verdict_of(claim_of(high, {wide})) == Verdict::reproduced);
     CHECK(verdict_of(claim_of(high, {sample(0.6, {0, 0.4})})) == Verdict::control_holds);
     CHECK(why(claim_of(high, {level})) ==
-          "the whole interval is at least 0.5, but it is not clearly above that of others, "
+          "the whole interval is at least 0.5, but it is not clearly above the control (others), "
           "difference [-0.1000, 0.3000]");
     CHECK(why(claim_of(low, {level}, false))
-              .ends_with("below that of others, difference [-0.1000, 0.3000]"));
+              .ends_with("below the control (others), difference [-0.1000, 0.3000]"));
     CHECK(verdict_of(claim_of(high, {sample(0.9, {-infinite, infinite})})) ==
           Verdict::control_holds);
 }

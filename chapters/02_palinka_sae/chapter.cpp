@@ -51,7 +51,7 @@ const Counts quick = {6,      3,     2,         2,      500,   1000,      40};
 const ChapterInfo info = {
     .name = "02_palinka_sae",
     .purpose = "Chapter 2: does a latent with a high geography score know geography?",
-    .lecture = "a tied top-k autoencoder on an MLP finds latents with high geography scores; they "
+    .lecture = "A tied top-k autoencoder on an MLP finds latents with high geography scores; they "
                "also fire on brackets and commas: a score without inspection misleads.",
     .options = {{"--text", "FILE", "a passage (data/passage.txt)"},
                 {"--words", "FILE", "words of a topic, one a line (data/words.txt)"},
@@ -135,7 +135,7 @@ void chapter(const Options& options, Page& page) {
     SaeConfig config = tied_sae(s.sae, x.cols(), s.k_share, options);
     page.about(settings_text(study, config, lengths));
 
-    page.step("Train one SAE, others with other text or steps; see how far latents move.");
+    page.step("Train one SAE, and others on more text or longer; see how far latents move.");
     Data data = make_data(study, x);
     Arms arms = train_all(plan_arms(config, data, lengths, counts, study.seed), train);
     page.table("Loss of the first SAE, terms without their weights", loss_table(arms));

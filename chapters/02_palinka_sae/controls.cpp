@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -267,7 +266,7 @@ Redundancy redundancy(const Matrix& latents) {
         rows.data.insert(rows.data.end(), z.begin(), z.end());
         ++rows.rows;
     }
-    if (rows.rows < 2) return {.mean_r = std::numeric_limits<double>::quiet_NaN()};
+    if (rows.rows < 2) return {.mean_r = nan};
     Matrix r = product(rows, rows, false, true);
 
     Redundancy out;
@@ -337,8 +336,8 @@ void state_neurons(Page& page, const Study& study, const std::vector<double>& li
     const std::vector<int64_t>& words = study.topic.tokens;
     page.claim("2g share", word_lights(lit, words, static_cast<double>(d_mlp), study.seed));
     if (d_mlp >= 3072) return page.claim("2g", word_lights(lit, words, 1, study.seed));
-    page.not_tested("2g", format("the claim counts neurons of an MLP of 3072; this one has %ld, "
-                                 "claim 2g share takes the share of them",
+    page.not_tested("2g", format("the claim counts neurons of an MLP of 3072; this one has %ld; "
+                                 "see claim 2g share",
                                  d_mlp));
 }
 

@@ -151,8 +151,9 @@ std::string density_text(const Examined& trained, const Examined& untrained) {
     return format(
         "FVU %.4f, L0 (active latents of a token) %.1f of at most %ld; untrained: FVU %.4f, L0 "
         "%.1f. Density %.4f, at most k / n_latent = %.4f; of latents that are active at all: mean "
-        "%.4f, median %.4f. Share of latents that are active on at least one token: %.4f; %.4f is "
-        "possible, and %.4f are untrained.",
+        "%.4f, median %.4f. Share of latents that are active on at least one token: %.4f "
+        "(possible: "
+        "%.4f; before training: %.4f).",
         now.fvu, now.l0, trained.top_k, start.fvu, start.l0, now.density(), ceiling,
         active_density(now, mean_of), active_density(now, median_of), now.ever_active(),
         std::min(1.0, ceiling * static_cast<double>(now.n_row)), start.ever_active());
@@ -164,8 +165,8 @@ std::string moved_text(const Arms& arms, const Groups& groups) {
     return format(
         "This SAE has %s: after %ld steps of %g, the decoder rows of its active latents have a "
         "mean cosine of %.3f with their random start, and the activations a mean correlation of "
-        "%.2f with those before training. After %ld steps of %g it is %.3f and %.2f, and FVU is "
-        "%.4f.",
+        "%.2f with those before training. After %ld steps of %g these are %.3f and %.2f, and the "
+        "FVU is %.4f.",
         document.cosine >= hardly_moved ? "hardly moved" : "moved", as_document.n_step,
         as_document.rate, document.cosine, document.r, long_one.n_step, long_one.rate,
         longer.cosine, longer.r, groups.longer[0].summary.fvu);
@@ -192,10 +193,11 @@ std::string answer_text(const Groups& groups) {
     });
     return format(
         "%s of the active latents have a ratio of 2 or more for geography words, %s for random "
-        "words. In the first SAE %ld %s beyond chance once all latents are allowed for. The ten "
-        "best have %s of their activation on marks and function words, untrained ones %s.",
+        "words. In the first SAE %ld of them beat%s chance after correction for testing all "
+        "latents. The ten best have %s of their activation on marks and function words, untrained "
+        "ones %s.",
         percent(high.measured.value).c_str(), percent(null.measure.value).c_str(), n_clear,
-        n_clear == 1 ? "is" : "are", percent(filler.measured.value).c_str(),
+        n_clear == 1 ? "s" : "", percent(filler.measured.value).c_str(),
         percent(filler.controls[1].measure.value).c_str());
 }
 

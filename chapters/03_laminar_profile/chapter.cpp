@@ -47,7 +47,7 @@ const Settings notebook = {markup, false, 0, "mlp_pre", 2,  true,  false, 3, 0, 
 const ChapterInfo info = {
     .name = "03_laminar_profile",
     .purpose = "Chapter 3: what does a profile over the layers say about the network?",
-    .lecture = "an SAE for every layer of GPT-2: density rises on a line, the loss is U-shaped.",
+    .lecture = "An SAE for every layer of GPT-2: density rises on a line, the loss is U-shaped.",
     .options = {{"--page", "FILE", "a saved page (data/led.html)"},
                 {"--from", "MARK", "where its article begins (mw-body-content)"},
                 {"--until", "ID", "the id of the heading behind it (References)"},

@@ -33,7 +33,7 @@ const Counts quick = { 6,    300,    32, 100,   100,  3,        1500};
 const ChapterInfo info = {
     .name = "04_activation_maximization",
     .purpose = "Chapter 4: which input excites a number inside the model most?",
-    .lecture = "five vectors that excite one number a thousandfold decode to no language.",
+    .lecture = "Five vectors that excite one number a thousandfold decode to no language.",
     .options = {{"--layer", "TARGET", "hidden:N, block:N or mlp:N (hidden:4; notebook: hidden:8)"},
                 {"--dim", "N", "the coordinate to climb (90; notebook: 91)"},
                 {"--tokens", "N", "input vectors (5)"},

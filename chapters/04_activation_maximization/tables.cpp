@@ -48,13 +48,12 @@ Table way_table(const Climb& c) {
 
 const char* const growth_note =
     "log10 growth: the mean over starts of log10 of |end| over the median |start|. It can lie "
-    "below "
-    "0 although the activation rose.";
+    "below 0 although the activation rose.";
 
 std::string rise_text(const Arm& own, const Reached& reached) {
     double rise = climbed_deviations(own, reached);
     if (std::isfinite(rise))
-        return format("It rose by %.2f standard deviations of the text.", rise);
+        return format("The target rose by %.2f standard deviations of the text.", rise);
     return "It does not vary over the text: its rise has no such unit.";
 }
 

@@ -76,7 +76,7 @@ std::string not_beyond(const Claim& claim, const Control& control) {
                interval_text(control.measure.interval);
     }
     return "it is not clearly " + std::string(claim.text.at_least ? "above" : "below") +
-           " that of " + control.name + ", difference " + interval_text(control.difference);
+           " the control (" + control.name + "), difference " + interval_text(control.difference);
 }
 
 }  // namespace
