@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/rng.h"
@@ -95,7 +94,7 @@ Splice make_splice(const Study& study, const std::vector<int>& ids,
 
 double recovered(const Splice& s, double loss) {
     double lost = s.mean - s.clean;
-    return lost != 0 ? (s.mean - loss) / lost : std::numeric_limits<double>::quiet_NaN();
+    return lost != 0 ? (s.mean - loss) / lost : nan;
 }
 
 Tensor random_projection(const Tensor& x, int64_t n_direction, uint64_t seed) {

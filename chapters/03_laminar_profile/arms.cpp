@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/rng.h"
@@ -105,7 +104,6 @@ void make_gaussian(Tensor& x, double unit, uint64_t seed) {
 }
 
 double first_row_ratio(ConstMatrixView window) {
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     if (window.rows < 2) return nan;
     std::vector<double> norms;
     for (int64_t i = 0; i < window.rows; ++i) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numeric>
 
 #include "core/ensure.h"
@@ -14,8 +13,6 @@
 namespace vimach::ch03 {
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 constexpr const char* mean_costs_nothing = "the mean in these layers' place costs nothing";
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "math/stats.h"
@@ -12,8 +11,6 @@
 namespace vimach::ch03 {
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Layers as depth from -1 to 1.
 std::vector<double> depths(const Layers& layers) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "lens/sae.h"
@@ -17,10 +16,7 @@ namespace vimach::ch03 {
 
 Splice::Splice(const Gpt2& model, const std::vector<Window>& windows, int64_t n_token,
                const std::string& hook, int64_t n_cut)
-    : model_(&model),
-      before_gelu_(hook == "mlp_pre"),
-      n_cut_(n_cut),
-      clean_(std::numeric_limits<double>::quiet_NaN()) {
+    : model_(&model), before_gelu_(hook == "mlp_pre"), n_cut_(n_cut), clean_(nan) {
     ensure(before_gelu_ || hook == "mlp_out", "cannot splice this activation", "Splice",
            "use mlp_out or mlp_pre");
     ensure(!windows.empty(), "there is no window", "Splice", "pass one or more");

@@ -139,8 +139,7 @@ Table rise_table(const Profiles& p, const Draws& draws) {
 
 const char* const gaussian_note =
     "Rise: along the straight line, over the mean. p: the share of random orders of the layers "
-    "with "
-    "a tau as large. Gaussian rows show what each layer's mean and covariance explain. Those "
+    "with a tau as large. Gaussian rows show what each layer's mean and covariance explain. Those "
     "are the network's own: where Gaussian rows rise too, the covariance explains the rise, but "
     "the rise is real. So they decide no verdict.";
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -13,12 +12,6 @@
 #include "math/vector_ops.h"
 
 namespace vimach::ch04 {
-
-namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
 
 void Climb::keep(const std::vector<double>& a, const Tensor& tap, const Tensor& grad) {
     auto n_start = std::ssize(a);

@@ -113,8 +113,7 @@ Finding explodes_without_term(const Arm& free, const Arm& with) {
     if (bound < exploding) {
         forced_by = format(
             "%zu steps of Adam at the rate %g move a number by at most about %g: no vector grows "
-            "more "
-            "than %.1f times",
+            "more than %.1f times",
             free.climb.activation.size() - 1, free.learning_rate,
             free.learning_rate * static_cast<double>(free.climb.activation.size() - 1), bound);
     }

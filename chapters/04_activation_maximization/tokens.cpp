@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -17,7 +16,6 @@ namespace vimach::ch04 {
 namespace {
 
 constexpr int64_t windows_at_once = 256;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 

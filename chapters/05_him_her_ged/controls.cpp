@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numeric>
 
 #include "core/ensure.h"
@@ -18,8 +17,6 @@
 namespace vimach::ch05 {
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Number i, or NaN behind the last.
 double value_or_nan(const std::vector<double>& values, size_t i) {

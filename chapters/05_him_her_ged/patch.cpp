@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -56,7 +55,6 @@ std::vector<int64_t> all_rows(const Matrix& m) {
 /// NaN where the whole vector changes nothing.
 double share_of_whole(const Matrix& kl, int64_t column, std::span<const int64_t> rows) {
     double whole = column_sum(kl, 0, rows);
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     return whole > 0 ? column_sum(kl, column, rows) / whole : nan;
 }
 

@@ -185,6 +185,11 @@ std::string read_input(const std::string& path) {
     return read_stream(pipe.descriptor, path);
 }
 
+bool is_there(const std::string& path) {
+    std::error_code error;
+    return std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found;
+}
+
 void write_text(const std::string& path, std::string_view text) {
     OutputFile file(path);
     file.write(text.data(), static_cast<int64_t>(text.size()));

@@ -55,6 +55,9 @@ std::string read_text(const std::string& path);
 /// --text <(command) or /dev/stdin; or "-", standard input. Folders and devices are refused.
 std::string read_input(const std::string& path);
 
+/// Whether there is anything of this name, readable or not.
+bool is_there(const std::string& path);
+
 /// Writes a whole file, or leaves what was there before.
 void write_text(const std::string& path, std::string_view text);
 

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
 #include "lens/decorrelation.h"
 #include "lens/sae_sparse.h"
+#include "math/stats.h"
 #include "math/vector_ops.h"
 
 namespace vimach {
@@ -298,7 +298,7 @@ SaeSummary summarise(const Sae& sae, ConstMatrixView x) {
     });
 
     // Set the squared error beside the rows' scatter around their mean, unless that is rounding.
-    constexpr double rounding = 1e-12, nan = std::numeric_limits<double>::quiet_NaN();
+    constexpr double rounding = 1e-12;
     double scatter = 0, size = 0;
     for (double& value : mean) value /= static_cast<double>(x.rows);
     for (int64_t i = 0; i < x.rows; ++i) {

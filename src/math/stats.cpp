@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/ensure.h"
 #include "math/blas.h"
@@ -12,8 +11,6 @@
 namespace vimach {
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Whether squared deviations, summed, are more than what rounding leaves of equal numbers whose
 /// squares add up to `size`.

@@ -4,12 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
 #include "math/matrix.h"
 
 namespace vimach {
+
+/// What a number is that a sample does not give.
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// A range of values, both ends included.
 struct Interval {

@@ -19,6 +19,7 @@ struct Gpt2Config {
     int64_t n_layer = 0, n_head = 0, d_model = 0, d_mlp = 0, n_ctx = 0, d_vocab = 0;
     int64_t d_head() const { return d_model / n_head; }
     int64_t n_parameter() const;
+    bool operator==(const Gpt2Config&) const = default;
 };
 
 /// The shape of OpenAI's smallest GPT-2: 124,439,808 parameters.

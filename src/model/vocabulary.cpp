@@ -3,7 +3,6 @@
 #include "model/vocabulary.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "core/ensure.h"
 #include "core/files.h"
@@ -14,7 +13,7 @@ namespace vimach {
 
 namespace {
 
-constexpr const char* remedy = "put the model's own merges.txt and vocab.json beside its weights";
+constexpr const char* remedy = own_vocabulary;
 
 /// What the files beside the weights say.
 struct Vocabulary {
@@ -22,11 +21,6 @@ struct Vocabulary {
     std::vector<NamedId> ids = {};
     std::string ids_path = {};
 };
-
-bool is_there(const std::string& path) {
-    std::error_code error;
-    return std::filesystem::exists(path, error);
-}
 
 /// Lines without the first one, if it is the version, and without carriage returns.
 std::string plain_merges(std::string text) {
@@ -102,16 +96,16 @@ Vocabulary read_vocabulary(const std::string& folder) {
     return out;
 }
 
-/// Whether every token has the id that follows from the merges, so that nothing is renumbered.
-bool in_order(const Tokenizer& tokenizer, const Vocabulary& v) {
-    Tokenizer renumbered = tokenizer;
-    renumbered.renumber(v.ids, v.ids_path);
-    if (renumbered.n_vocab() != tokenizer.n_vocab()) return false;
-    for (int id = 0; id < tokenizer.n_vocab(); ++id) {
-        if (renumbered.token_bytes(id) != tokenizer.token_bytes(id)) return false;
+/// Whether two tokenizers have the same tokens under the same ids.
+bool same_ids(const Tokenizer& a, const Tokenizer& b) {
+    if (a.n_vocab() != b.n_vocab()) return false;
+    for (int id = 0; id < a.n_vocab(); ++id) {
+        if (a.token_bytes(id) != b.token_bytes(id)) return false;
     }
     return true;
 }
+
+std::string gpt2_merges() { return read_text(project_file("weights/merges.txt")); }
 
 void add_note(Gpt2& model, const std::string& note) {
     model.note += (model.note.empty() ? "" : "; ") + note;
@@ -120,15 +114,18 @@ void add_note(Gpt2& model, const std::string& note) {
 }  // namespace
 
 Tokenizer tokenizer_of(Gpt2& model) {
-    std::string folder = model_folder(model.source), gpt2 = find_in_project("weights/merges.txt");
+    // Take the merges, and then the ids, of the model's folder where they are not GPT-2's.
+    std::string folder = model_folder(model.source);
     Vocabulary v = read_vocabulary(folder);
-    std::string text = read_text(gpt2);
-    bool own = !v.merges.empty() && plain_merges(v.merges) != plain_merges(text);
-    Tokenizer tokenizer = own ? Tokenizer(v.merges, v.merges_path) : Tokenizer(text, gpt2);
+    bool own = !v.merges.empty() && plain_merges(v.merges) != plain_merges(gpt2_merges());
+    Tokenizer tokenizer = own ? Tokenizer(v.merges, v.merges_path) : load_tokenizer();
     if (own) add_note(model, "merges of its own (" + v.merges_path + ")");
-    if (!v.ids.empty() && !in_order(tokenizer, v)) {
+    if (!v.ids.empty()) {
+        Tokenizer in_order = tokenizer;
         tokenizer.renumber(v.ids, v.ids_path);
-        add_note(model, "ids of its own (" + v.ids_path + ")");
+        if (!same_ids(tokenizer, in_order)) {
+            add_note(model, "ids of its own (" + v.ids_path + ")");
+        }
     }
 
     // Every id needs a row of the embedding; rows beyond them stand for nothing.

@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_there(const std::string& path) {
-    std::error_code error;
-    return fs::status(path, error).type() != fs::file_type::not_found;
-}
-
 /// The lines of Python that write the model of a folder anew, after a step in between.
 std::string convert(const std::string& folder, const std::string& between) {
     return "python3 -c 'from transformers import GPT2LMHeadModel as M; " + between +

@@ -135,6 +135,12 @@ double Options::real(const std::string& name, double otherwise, double low) cons
 
 namespace {
 
+/// Ends the program without the shutdown of OpenBLAS, which would wait for memory as well.
+[[noreturn]] void leave(int status) {
+    std::fflush(nullptr);
+    std::_Exit(status);
+}
+
 /// OpenBLAS reserves space for every processor at its start; refused that, its threads ask for
 /// ever.
 void check_address_space() {
@@ -142,26 +148,17 @@ void check_address_space() {
     rlim_t least = always + each * std::max(std::thread::hardware_concurrency(), 1U);
     rlimit limit = {};
     if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= least) return;
-    fail(format("the address space is limited to %lu MB; this takes %lu MB",
-                limit.rlim_cur / 1'000'000, least / 1'000'000),
-         "ulimit -v", "run: ulimit -v unlimited");
-}
-
-/// Ends the program without the shutdown of OpenBLAS, which would wait for memory as well.
-[[noreturn]] void leave(int status) {
-    std::fflush(nullptr);
-    std::_Exit(status);
+    Error error(format("the address space is limited to %lu MB; this takes %lu MB",
+                       limit.rlim_cur / 1'000'000, least / 1'000'000),
+                "ulimit -v", "run: ulimit -v unlimited");
+    leave(report_failure(error.what(), 1));
 }
 
 }  // namespace
 
 int run_chapter(int argc, char** argv, const ChapterInfo& info,
                 const std::function<void(const Options&)>& chapter) {
-    try {
-        check_address_space();
-    } catch (const Error& error) {
-        leave(report_failure(error.what(), 1));
-    }
+    check_address_space();
     std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a pipe sees lines as they are made
     try {
         Options options(argc, argv, info);

@@ -86,10 +86,7 @@ std::vector<double> flipped_means(std::span<const double> differences, int64_t n
 
 Measure exact_measure(double value) { return {value, {value, value}}; }
 
-Measure not_measurable(const std::string& why) {
-    double nan = std::numeric_limits<double>::quiet_NaN();
-    return {nan, {nan, nan}, why};
-}
+Measure not_measurable(const std::string& why) { return {nan, {nan, nan}, why}; }
 
 Measure share_measure(int64_t count, int64_t n) {
     ensure(n >= 1 && count >= 0 && count <= n, "needs a part of a whole", "share_measure",

@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <functional>
+#include <numeric>
 
 #include "core/ensure.h"
 #include "core/files.h"
@@ -157,54 +158,51 @@ int Tokenizer::end_of_text() const {
 
 void Tokenizer::renumber(std::span<const NamedId> vocabulary, const std::string& where) {
     // Find every entry among the tokens; those that no merge makes are new ones.
-    constexpr const char* remedy =
-        "put the model's own merges.txt and vocab.json beside its weights";
-    int n_merged = n_token();
-    std::vector<int32_t> token_of, id_of(static_cast<size_t>(n_merged), -1);
+    auto n_merged = static_cast<size_t>(n_token());
+    std::vector<int32_t> token_of, id_of(n_merged, -1);
     for (const auto& [symbol, id] : vocabulary) {
-        int token = symbol == end_of_text_name ? end_token_ : find_token(symbol_bytes(symbol));
         if (id < 0 || static_cast<size_t>(id) >= max_vocab) {
-            fail(format("the id %ld is out of range", id), where, remedy);
+            fail(format("the id %ld is out of range", id), where, own_vocabulary);
         }
-        if (token < 0 || id_of[token] >= 0) {
+        if (id >= std::ssize(token_of)) token_of.resize(static_cast<size_t>(id) + 1, -1);
+        if (token_of[id] >= 0) {
+            fail(format("two tokens have the id %ld", id), where, own_vocabulary);
+        }
+        int token = symbol == end_of_text_name ? end_token_ : find_token(symbol_bytes(symbol));
+        if (token >= 0 && id_of[token] < 0) {
+            id_of[token] = static_cast<int32_t>(id);
+        } else {
             token = n_token();
             append_token(symbol);
-            id_of.push_back(-1);
         }
-        if (static_cast<size_t>(id) >= token_of.size())
-            token_of.resize(static_cast<size_t>(id) + 1, -1);
-        if (token_of[id] >= 0) fail(format("two tokens have the id %ld", id), where, remedy);
         token_of[id] = token;
-        id_of[token] = static_cast<int32_t>(id);
     }
-    for (int token = 0; token < n_merged; ++token) {
+    for (int token = 0; token < std::ssize(id_of); ++token) {
         if (id_of[token] < 0 && token != end_token_) {
             fail("it and the merges are of two vocabularies: the merges make a token that it lacks",
-                 where, remedy);
+                 where, own_vocabulary);
         }
-    }
-
-    // Name the ids that are left out.
-    for (size_t id = 0; id < token_of.size(); ++id) {
-        if (token_of[id] >= 0) continue;
-        token_of[id] = n_token();
-        append_token(format("[%zu]", id));
-        id_of.push_back(static_cast<int32_t>(id));
     }
     token_of_ = token_of;
     id_of_ = id_of;
+    name_missing();
 }
 
 void Tokenizer::pad(int64_t n_vocab) {
     if (token_of_.empty()) {
-        for (int token = 0; token < n_token(); ++token) token_of_.push_back(token);
-        id_of_ = token_of_;
+        token_of_.resize(static_cast<size_t>(n_token()));
+        std::iota(token_of_.begin(), token_of_.end(), 0);
     }
-    while (std::ssize(token_of_) < n_vocab) {
-        auto id = static_cast<int32_t>(token_of_.size());
-        token_of_.push_back(n_token());
-        append_token(format("[%d]", id));
-        id_of_.push_back(id);
+    token_of_.resize(std::max(token_of_.size(), static_cast<size_t>(n_vocab)), -1);
+    name_missing();
+}
+
+/// Gives ids without a token their number in brackets as a name.
+void Tokenizer::name_missing() {
+    for (size_t id = 0; id < token_of_.size(); ++id) {
+        if (token_of_[id] >= 0) continue;
+        token_of_[id] = n_token();
+        append_token(format("[%zu]", id));
     }
 }
 

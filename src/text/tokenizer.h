@@ -24,6 +24,10 @@ struct NamedId {
     int64_t id;
 };
 
+/// What mends a vocabulary that does not fit its model.
+constexpr const char* own_vocabulary =
+    "put the model's own merges.txt and vocab.json beside its weights";
+
 class Tokenizer {
 public:
     /// Reads merges in the form of GPT-2's merges.txt; errors name `where` and the line.
@@ -57,6 +61,7 @@ public:
 private:
     int n_token() const { return static_cast<int>(offsets_.size()) - 1; }
     void append_token(std::string_view bytes);
+    void name_missing();
     int32_t find_merge(int left, int right) const;
     int find_token(std::string_view bytes) const;
     void insert_merge(int left, int right, int merged);
@@ -66,7 +71,7 @@ private:
 
     std::string bytes_;              // the bytes of all tokens, one after the other
     std::vector<uint32_t> offsets_;  // token t is bytes_[offsets_[t], offsets_[t + 1])
-    std::vector<int32_t> id_of_;     // of a token; empty: the token's own number
+    std::vector<int32_t> id_of_;     // of a token that a text leads to; empty: its own number
     std::vector<int32_t> token_of_;  // of an id; empty: the same number
     int end_token_ = 0;              // "<|endoftext|>"
     std::vector<uint64_t> merges_;   // hash table: left << 32 | right << 16 | merged

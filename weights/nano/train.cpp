@@ -117,12 +117,9 @@ void print_validation(const Gpt2& model, const Split& held_out) {
 State begin(const Settings& s, const std::string& from) {
     if (from.empty()) return start(s);
     Gpt2 model = load_gpt2(from);
-    const Gpt2Config &has = model.config, &wanted = s.config;
-    bool fits = has.n_layer == wanted.n_layer && has.n_head == wanted.n_head &&
-                has.d_model == wanted.d_model && has.d_mlp == wanted.d_mlp &&
-                has.n_ctx == wanted.n_ctx && has.d_vocab == wanted.d_vocab;
-    if (!fits)
+    if (model.config != s.config) {
         fail("is of another shape than the embedded model", from, "start with one of its own");
+    }
     return start_with(s, model);
 }
 
@@ -170,8 +167,7 @@ void train(const Settings& s, const std::string& text, const std::string& from,
         }
     }
 
-    // Write the model as it is embedded, and say how good that file is.
-    save_gpt2(state.model, out, "F16");
+    // Say how good the file is that the last checkpoint left.
     print_validation(load_gpt2(out), held_out);
 }
 

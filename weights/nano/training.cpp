@@ -225,6 +225,9 @@ std::string recipe(const Settings& s, std::span<const int> ids) {
 
 void save_state(const State& state, const Settings& settings, const std::string& recipe,
                 const std::string& folder) {
+    // The weights alone come first: where the checkpoint is of the last step, so are they.
+    save_gpt2(state.model, folder, "F16");
+
     // The list is only read here; it is shared with code that writes through it.
     std::vector<NamedTensor> tensors;
     for (const Parameter& p : all_tensors(const_cast<State&>(state))) {
@@ -235,7 +238,6 @@ void save_state(const State& state, const Settings& settings, const std::string&
                        {"seconds", format("%.0f", state.seconds)},
                        {"n_step", std::to_string(settings.n_step)},
                        {"recipe", recipe}});
-    save_gpt2(state.model, folder, "F16");
 }
 
 namespace {
