@@ -8,9 +8,11 @@ rm -rf "$log"
 mkdir -p "$log"
 status=0
 
+echo "== unit tests in float and in double: some minutes"
+build/double/tests/unit > "$log/double.txt" 2>&1 &
+build/float/tests/unit > "$log/float.txt" 2>&1 || status=1
+wait $! || status=1
 for build in float double; do
-    echo "== unit tests, $build: some minutes"
-    build/$build/tests/unit > "$log/$build.txt" 2>&1 || status=1
     head -n 1 "$log/$build.txt"
     sed -n 's/^SKIPPED: //p' "$log/$build.txt" | sort | uniq -c |
         sed 's/^ *\([0-9]*\) /skipped \1: /'

@@ -52,10 +52,12 @@ std::vector<int64_t> all_rows(const Matrix& m) {
     return rows;
 }
 
-/// NaN where the whole vector changes nothing.
+/// NaN where the whole vector changes nothing but the rounding of logits.
 double share_of_whole(const Matrix& kl, int64_t column, std::span<const int64_t> rows) {
+    constexpr double rounding = 1e-9;  // nats a sentence; equal vectors give some 1e-13
     double whole = column_sum(kl, 0, rows);
-    return whole > 0 ? column_sum(kl, column, rows) / whole : nan;
+    bool changes = whole > rounding * static_cast<double>(rows.size());
+    return changes ? column_sum(kl, column, rows) / whole : nan;
 }
 
 }  // namespace

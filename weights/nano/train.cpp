@@ -5,6 +5,7 @@
 // model and lets it speak.
 // Run: make train-nano TEXT=FOLDER          (STEPS=9500 in all, OUT=weights/trained)
 //      make nano-card TEXT=FOLDER           (MODEL=weights/nano)
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -30,7 +31,7 @@ namespace {
 
 constexpr int64_t report_every = 100, validate_every = 500;  // steps
 constexpr double save_every = 300;                           // seconds
-constexpr int64_t n_valid = 120;                             // windows of held-out text
+constexpr int64_t most_valid = 120;                          // windows of held-out text
 
 double now() {
     using namespace std::chrono;
@@ -84,12 +85,17 @@ struct Recent {
     double begin = now();
 };
 
+/// Mean loss over the held-out text: over 120 windows of it, or over as many as it has.
+double held_out_loss(const Gpt2& model, const Split& held_out) {
+    int64_t n_whole = (std::ssize(held_out.ids) - 1) / model.config.n_ctx;
+    return validation_loss(model, held_out.ids, std::clamp<int64_t>(n_whole, 1, most_valid));
+}
+
 /// Adds a row to the curve and prints it.
 void report(const Settings& s, const State& state, const Split& held_out, Recent& recent,
             Table& curve) {
     bool validate = state.n_done % validate_every == 0 || state.n_done == s.n_step;
-    std::string valid =
-        validate ? format("%.4f", validation_loss(state.model, held_out.ids, n_valid)) : "";
+    std::string valid = validate ? format("%.4f", held_out_loss(state.model, held_out)) : "";
     int64_t n_token = s.n_window * s.config.n_ctx;
     double loss = mean(recent.losses);
     add_row(curve, {std::to_string(state.n_done), std::to_string(state.n_done * n_token),
@@ -106,7 +112,7 @@ void report(const Settings& s, const State& state, const Split& held_out, Recent
 
 /// How good a model is on the held-out text, in both units.
 void print_validation(const Gpt2& model, const Split& held_out) {
-    double loss = validation_loss(model, held_out.ids, n_valid);
+    double loss = held_out_loss(model, held_out);
     std::printf("validation loss %.4f nats a token, %.4f bits a byte\n", loss,
                 loss / std::log(2.0) * static_cast<double>(held_out.ids.size()) /
                     static_cast<double>(held_out.n_byte));
