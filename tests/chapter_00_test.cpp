@@ -1,8 +1,6 @@
 // Chapter 0 as a person meets it: the built program with good and bad command lines, its exit
-// status, and what it prints where. Runs build/00_gpt2, so only in the float build.
+// status, and what it prints where. Runs build/00_gpt2.
 #include <doctest/doctest.h>
-
-#ifndef VIMACH_DOUBLE
 
 #include <algorithm>
 #include <filesystem>
@@ -174,5 +172,3 @@ TEST_CASE("chapter 0: the head that looks at the previous token is found, whatev
     CHECK(best.pattern.data == back.data);
     CHECK(ch00::mean_loss({std::nan(""), 1, 3}) == 2);
 }
-
-#endif

@@ -348,8 +348,6 @@ TEST_CASE("chapter 1: claims 1e, 1f and 1g can hold, and can fail") {
     CHECK(told(9) == Verdict::undecided);
 }
 
-#ifndef VIMACH_DOUBLE
-
 TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all files") {
     test::TempFolder folder;
     auto run = [&](const std::string& words) {
@@ -366,5 +364,3 @@ TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all fil
     CHECK(run("--quick --preset seed").out == two);  // the preset's former name
     ::unsetenv("VIMACH_THREADS");
 }
-
-#endif

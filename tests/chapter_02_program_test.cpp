@@ -1,8 +1,6 @@
 // Chapter 2 as a person meets it: its program with good and bad command lines, its exit status, and
-// what it prints where. Runs build/02_palinka_sae, so only in the float build.
+// what it prints where. Runs build/02_palinka_sae.
 #include <doctest/doctest.h>
-
-#ifndef VIMACH_DOUBLE
 
 #include <algorithm>
 #include <filesystem>
@@ -72,5 +70,3 @@ TEST_CASE("chapter 2: the same digits on 1 and 2 threads, from a file and a pipe
         CHECK_MESSAGE(two.out.find(file) != std::string::npos, file);
     }
 }
-
-#endif

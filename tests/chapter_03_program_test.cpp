@@ -2,8 +2,6 @@
 // again, other threads and kernels. The runs are scaled down, so that each takes a second or two.
 #include <doctest/doctest.h>
 
-#ifndef VIMACH_DOUBLE
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -176,5 +174,3 @@ TEST_CASE("chapter 3: the course preset is forced by top-k, and the plan says wh
     }
     CHECK(plan.out.find("claim") == std::string::npos);
 }
-
-#endif

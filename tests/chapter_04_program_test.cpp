@@ -2,8 +2,6 @@
 // and kernels. Runs are scaled down where the numbers do not matter.
 #include <doctest/doctest.h>
 
-#ifndef VIMACH_DOUBLE
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -135,5 +133,3 @@ TEST_CASE("chapter 4: the known output holds with the BLAS kernels of another pr
         run("OPENBLAS_CORETYPE=Nehalem $A --quick | $(dirname $A)/verify " + expected_file());
     CHECK_MESSAGE(other.status == 0, other.out);
 }
-
-#endif

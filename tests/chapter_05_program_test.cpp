@@ -1,5 +1,5 @@
 // Chapter 5 on models and files: patches against another way to the same numbers, the sentence
-// files that are taken and refused, and the program as a person meets it (only in the float build).
+// files that are taken and refused, and the program as a person meets it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -103,8 +103,6 @@ TEST_CASE("patch: with a single token it is another bias in front of the gelu") 
               doctest::Approx(expected).epsilon(1e-3));
     }
 }
-
-#ifndef VIMACH_DOUBLE
 
 namespace {
 
@@ -239,5 +237,3 @@ TEST_CASE("chapter 5: the known output holds with the BLAS kernels of another pr
                         test::absolute("tests/expected/05.txt"));
     CHECK_MESSAGE(other.status == 0, other.out);
 }
-
-#endif

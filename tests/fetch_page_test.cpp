@@ -3,8 +3,6 @@
 // between which the chapter reads, and that nothing else ever stands there.
 #include <doctest/doctest.h>
 
-#ifndef VIMACH_DOUBLE
-
 #include "fetch_place.h"
 
 using namespace vimach;
@@ -67,5 +65,3 @@ TEST_CASE("fetch: a page that is empty, cut off or refused leaves no file") {
         check_no_page(place, "ok", "cannot reach http://127.0.0.1:");
     });
 }
-
-#endif

@@ -1,9 +1,6 @@
 // weights/fetch.sh as a person meets it when it fetches a model: with curl and with wget, from a
-// server that answers well or badly (tests/fetch_place.h). Nothing here depends on how the sources
-// are compiled, so it runs only in the float build.
+// server that answers well or badly (tests/fetch_place.h).
 #include <doctest/doctest.h>
-
-#ifndef VIMACH_DOUBLE
 
 #include <regex>
 
@@ -258,5 +255,3 @@ TEST_CASE("fetch: wrong arguments, a folder that cannot be written, and missing 
                             "mv flock bin && rm -f bin/curl bin/wget && $F gpt2-large");
     });
 }
-
-#endif

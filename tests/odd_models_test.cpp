@@ -3,8 +3,6 @@
 // refuses with one line that says what does not vary.
 #include <doctest/doctest.h>
 
-#ifndef VIMACH_DOUBLE
-
 #include <regex>
 
 #include "model/gpt2_file.h"
@@ -60,5 +58,3 @@ TEST_CASE("odd models: one layer, whose neurons never fire, and one enormous num
     model.blocks[0].b_out.data[0] = 1e6;
     run_all(model, "mlp:0");
 }
-
-#endif

@@ -1,9 +1,6 @@
 // The program that trains the embedded model (weights/nano/train.cpp), as a person meets it: a
-// step from random weights, going on, and what it refuses. Skipped by the double build, which has
-// no program of its own.
+// step from random weights, going on, and what it refuses.
 #include <doctest/doctest.h>
-
-#ifndef VIMACH_DOUBLE
 
 #include <filesystem>
 #include <string>
@@ -100,5 +97,3 @@ TEST_CASE("train_nano: what cannot be trained is refused before the first step")
     check_contains(brief.err, "held-out");
     CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
-
-#endif

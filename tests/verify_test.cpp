@@ -1,10 +1,8 @@
 // build/verify and the chapters' known outputs: the program refuses what it should, and every
 // number that a document quotes is held. Each such number is made wrong in turn, by 15 % (in 0..1
 // by 0.15, where kernels vary it by more than 15 %), and must be refused.
-// Runs build/verify, so only in the float build.
+// Runs build/verify.
 #include <doctest/doctest.h>
-
-#ifndef VIMACH_DOUBLE
 
 #include <filesystem>
 #include <set>
@@ -196,5 +194,3 @@ TEST_CASE("verify: a wrong number in a line that a document quotes is refused") 
     }
     check_none(unheld(loose, exceptions));
 }
-
-#endif
