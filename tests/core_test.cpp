@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -160,4 +162,22 @@ TEST_CASE("ensure: an error says what, where and what to do") {
     CHECK_NOTHROW(ensure(true, "a", "b", "c"));
     CHECK_THROWS_AS(ensure(false, "a", "b", "c"), Error);
     CHECK(format("%d-%s", 5, std::string(300, 'x').c_str()) == "5-" + std::string(300, 'x'));
+}
+
+TEST_CASE("rng: every order of three is as likely as the others") {
+    Rng rng(4);
+    std::map<std::vector<int64_t>, int> counts;
+    for (int i = 0; i < 60'000; ++i) ++counts[rng.permutation(3)];
+    CHECK(counts.size() == 6);
+    for (const auto& [order, n] : counts) {
+        CHECK(std::abs(n - 10'000) < 5 * std::sqrt(60'000 * 5.0 / 36));
+    }
+}
+
+TEST_CASE("rng: runs of neighbouring seeds share no seed") {
+    std::set<uint64_t> seeds;
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        for (int64_t i = 0; i < 2000; ++i) seeds.insert(run_seed(seed, i));
+    }
+    CHECK(seeds.size() == 8 * 2000);
 }

@@ -171,3 +171,28 @@ TEST_CASE("stats: definitions") {
     CHECK_THROWS_AS(mean(std::vector<double>{}), Error);
     CHECK_THROWS_AS(variance(std::vector<double>{1}), Error);
 }
+
+TEST_CASE("stats: the central 95 % leave out a fortieth on either side") {
+    std::vector<double> x;
+    for (int i = 40; i >= 0; --i) x.push_back(i);
+    Interval central = central_95(x);
+    CHECK(central.low == doctest::Approx(1));
+    CHECK(central.high == doctest::Approx(39));
+}
+
+TEST_CASE("lapack: the entry of largest size is positive in every eigenvector") {
+    // Of entries of equal size the first one counts.
+    Matrix rows(4, 3, {1, -3, 2, 0.5, -0.5, 0.1, -0.5, 0.5, 0, -1, 0, 4});
+    fix_signs(rows);
+    CHECK(rows.data == std::vector<double>{-1, 3, -2, 0.5, -0.5, 0.1, 0.5, -0.5, 0, -1, 0, 4});
+
+    Rng rng(5);
+    Matrix s = covariance(centred(random_matrix(30, 6, rng))),
+           r = covariance(centred(random_matrix(30, 6, rng)));
+    for (const Eigen& eigen : {symmetric_eigen(s), generalized_eigen(s, r).eigen}) {
+        for (int64_t i = 0; i < 6; ++i) {
+            auto [least, most] = std::ranges::minmax(eigen.vectors.row(i));
+            CHECK(most >= -least);
+        }
+    }
+}

@@ -209,3 +209,16 @@ TEST_CASE("gpt2 folder: a model of the project is found by its name alone") {
     CHECK(model_folder("weights/nano") == find_in_project("weights/nano"));
     CHECK(model_folder("no such model") == "no such model");
 }
+
+TEST_CASE("gpt2 folder: a folder that is there comes before one of its name among the weights") {
+    TempFolder work;
+    std::filesystem::create_directories(work.file("nano"));
+    std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::current_path(work.path());
+    std::string here = model_folder("nano");
+    std::filesystem::remove(work.file("nano"));
+    std::string elsewhere = model_folder("nano");
+    std::filesystem::current_path(before);
+    CHECK(here == "nano");
+    CHECK(elsewhere.ends_with("weights/nano"));
+}

@@ -188,6 +188,25 @@ TEST_CASE("forward: a pattern's rows sum to one and hide the future") {
     }
 }
 
+TEST_CASE("forward: scores hide the future too, and their softmax is the pattern") {
+    Gpt2 model = tiny();
+    std::vector<int> ids = tiny_ids(model, 9);
+    Tensor resid = embed_ids(model, ids, 1);
+    Taps taps =
+        run_blocks(model, resid, 1, {.taps = {"blocks.0.attn_scores", "blocks.0.attn_pattern"}});
+    const Tensor &scores = taps.at("blocks.0.attn_scores"),
+                 &pattern = taps.at("blocks.0.attn_pattern");
+    for (int64_t i = 0; i < scores.rows(); ++i) {
+        double total = 0;
+        for (Real score : scores.row(i)) total += std::exp(double{score});
+        for (int64_t key = 0; key < 9; ++key) {
+            double score = scores.row(i)[key];
+            CHECK((score == -std::numeric_limits<double>::infinity()) == (key > i % 9));
+            CHECK(std::abs(std::exp(score) / total - pattern.row(i)[key]) < 1e-6);
+        }
+    }
+}
+
 TEST_CASE("forward: what cannot be run is refused by name") {
     Gpt2 model = tiny();
     std::vector<int> ids = tiny_ids(model, 10);

@@ -115,6 +115,34 @@ TEST_CASE("head: a candidate of weight n counts as n equal rows of W_E") {
     error({.ids = {9, 2, 1, 0, 10}, .log_weights = {0, 0, 0, 0, 0}});
 }
 
+TEST_CASE("head: every candidate has its own weight, beyond one strip of them as well") {
+    // A logarithmic weight is added to a logit: so is a column of W_E where x is 1.
+    constexpr int64_t n = 3, d = 4, d_vocab = 700;
+    Tensor x = random_tensor({n, d}, 1, 1), W = random_tensor({d_vocab, d}, 2, 1);
+    for (int64_t i = 0; i < n; ++i) x.row(i)[0] = 1;
+    std::vector<int> targets = {3, 300, 699};
+    Candidates candidates;
+    Tensor shifted = W;
+    Rng rng(3);
+    for (int id = 0; id < d_vocab; ++id) {
+        bool is_target = std::ranges::count(targets, id) > 0;
+        candidates.ids.push_back(id);
+        candidates.log_weights.push_back(is_target ? 0 : static_cast<Real>(3 * rng.uniform()));
+        shifted.row(id)[0] += candidates.log_weights.back();
+    }
+    Tensor grad_x({n, d}), grad_W({d_vocab, d}), right_x({n, d}), right_W({d_vocab, d});
+    double loss =
+        head_loss_and_gradients(x.matrix(), W, targets, candidates, grad_x.matrix(), grad_W);
+    double right = head_loss_and_gradients(x.matrix(), shifted, targets, right_x.matrix(), right_W);
+    constexpr double tolerance = sizeof(Real) == 4 ? 1e-5 : 1e-12;
+    CHECK(loss == doctest::Approx(right).epsilon(tolerance));
+    double worst = 0;
+    for (size_t i = 0; i < grad_W.data.size(); ++i) {
+        worst = std::max(worst, std::abs(double{grad_W.data[i]} - right_W.data[i]));
+    }
+    CHECK(worst < tolerance);
+}
+
 TEST_CASE("head: the same digits on any number of threads") {
     constexpr int64_t n = 300, d = 5, d_vocab = 9000;
     Tensor x = random_tensor({n, d}, 1, 1), W_E = random_tensor({d_vocab, d}, 2, 1);

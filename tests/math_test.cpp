@@ -242,3 +242,11 @@ TEST_CASE("stats: Kendall's tau, slopes and curvatures of small samples") {
     CHECK(std::isnan(curvature(two, parabola)));
     CHECK(std::isnan(curvature(same, parabola)));
 }
+
+TEST_CASE("vector_ops: the maximum of numbers that are all negative is one of them") {
+    for (size_t n : {1, 2, 15, 16, 17, 40}) {
+        std::vector<Real> x(n, Real(-200));
+        x[n / 2] = -100;
+        CHECK(maximum(x) == -100);
+    }
+}

@@ -61,6 +61,11 @@ TEST_CASE("no number: what rounding leaves of a constant sample is no variation"
     REQUIRE(mean(flat) != 0.1);
     CHECK(correlation(flat, x) == 0);
     CHECK(correlation(x, flat) == 0);
+
+    // Each sample is measured by its own size: numbers around a million round to 1e-10.
+    std::vector<double> large = {1e6, std::nextafter(1e6, 2e6), 1e6}, small = {0.01, 0.02, 0.04};
+    CHECK(correlation(small, large) == 0);
+    CHECK(correlation(large, small) == 0);
     CHECK(std::isnan(slope(flat, x)));
     CHECK(std::isnan(curvature(flat, x)));
 

@@ -162,3 +162,26 @@ TEST_CASE("search: exact evaluation decides where the gradient misleads") {
     settings.n_proposed = 1;
     CHECK(search_tokens(W_E, objective, {0}, settings, 1).ids == std::vector<int>{0});
 }
+
+TEST_CASE("search: rows that stand for no token are never tried, with and without the gradient") {
+    Tensor W_E = random_tensor({20, 4}, 7), wanted = random_tensor({3, 4}, 8);
+    for (int64_t id = 12; id < 20; ++id) {
+        for (Real& value : W_E.row(id)) value *= 100;
+    }
+    for (bool is_guided : {true, false}) {
+        int64_t n_pass = 0;
+        int highest = 0;
+        TokenObjective linear = linear_objective(W_E, wanted, &n_pass), objective = linear;
+        objective.values = [&](std::span<const int> ids, int64_t n_window) {
+            highest = std::max(highest, *std::ranges::max_element(ids));
+            return linear.values(ids, n_window);
+        };
+        SearchSettings settings = {.budget = 400,
+                                   .n_candidate = 10,
+                                   .n_proposed = 50,
+                                   .guided = is_guided,
+                                   .n_padding = 8};
+        search_tokens(W_E, objective, {0, 0, 0}, settings, 3);
+        CHECK(highest == 11);
+    }
+}
