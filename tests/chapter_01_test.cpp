@@ -176,8 +176,14 @@ TEST_CASE("chapter 1: an SAE built as the identity has no error and no gap") {
     for (Real& value : x.data) value -= Real(1.23);
     CHECK(identity_gap(sae, x.matrix()) == 0);
     CHECK(summarise(sae, x.matrix()).fvu < 1e-12);
+
+    // Where x_0 > 0 the slope is now diag(2, 1): one off, in units of |I| = sqrt(2).
     sae.W_dec.data[0] = 2;
-    CHECK(identity_gap(sae, x.matrix()) > 0.1);
+    double n_positive = 0;
+    for (int64_t i = 0; i < x.rows(); ++i) n_positive += x.row(i)[0] > 0;
+    double expected = n_positive / static_cast<double>(x.rows()) / std::sqrt(2);
+    CHECK(expected > 0.1);
+    CHECK(identity_gap(sae, x.matrix()) == doctest::Approx(expected));
 }
 
 TEST_CASE("chapter 1: outcomes over random starts are distributed as PyTorch's") {
@@ -348,7 +354,7 @@ TEST_CASE("chapter 1: claims 1e, 1f and 1g can hold, and can fail") {
     CHECK(told(9) == Verdict::undecided);
 }
 
-TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all files") {
+TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, other starts, all files") {
     test::TempFolder folder;
     auto run = [&](const std::string& words) {
         return test::run_chapter_in(folder, "01_sparse_autoencoder", words);
@@ -360,6 +366,17 @@ TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, and all fil
     for (const char* file : {"01/claims.tsv", "01/report.html", "01/figure-1.csv", "index.html"}) {
         CHECK_MESSAGE(std::filesystem::exists(folder.file("out/") + file), file);
     }
+
+    // The untrained SAEs of claim 1b are drawn for it: none of them is where a training begins.
+    Matrix sources = make_sources(document.n_sample);
+    Tensor x = to_tensor(product(sources, mixing));
+    std::string curves = test::read_raw(folder.file("out/01/figure-1.csv"));
+    auto is_among = [&](uint64_t start) {
+        Run run = train(document, {.name = "start", .trained = false}, x, sources, start);
+        return curves.find("," + number_text(run.score.weaker(), 6) + "\n") != std::string::npos;
+    };
+    for (int64_t i = 0; i < 6; ++i) CHECK_FALSE(is_among(run_seed(1, i)));
+    CHECK(is_among(run_seed(2, 199)));
     ::setenv("VIMACH_THREADS", "1", 1);
     CHECK(run("--quick --preset seed").out == two);  // the preset's former name
     ::unsetenv("VIMACH_THREADS");

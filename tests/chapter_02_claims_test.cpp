@@ -167,6 +167,13 @@ TEST_CASE("chapter 2: claim 2f can hold, and can fail") {
     }
     CHECK(verdict_of("2f seed", start(finding_again(0), elsewhere)) == Verdict::control_holds);
 
+    // Beside it stands the lowest of what the other rate finds again.
+    Group uneven = together;
+    std::ranges::fill(uneven[2].latents.data, 0.0);
+    Finding lowest = start_matters({.trained = together, .nudged = uneven});
+    CHECK(lowest.controls.at(0).measure.value == 0);
+    CHECK(start_matters({.trained = together, .nudged = together}).controls[0].measure.value == 1);
+
     std::vector<Training> trainings(4);
     for (const char* id : {"2f data", "2f data long"}) {
         auto now = [&](const Group& more, const Group& without) {

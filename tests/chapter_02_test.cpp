@@ -164,6 +164,19 @@ TEST_CASE("chapter 2: the correction for many latents makes noise insignificant,
     CHECK(tested[3].mean == doctest::Approx(total / n_token));
 }
 
+TEST_CASE(
+    "chapter 2: the topic is no random set: nothing beats the best of it, so p is the least") {
+    Matrix z = from_columns({{9, 0, 0, 0, 1, 1}, {0, 1, 0, 2, 0, 1}});
+    std::vector<std::vector<int64_t>> sets = {{0}, {1}, {2}, {3}, {4}};
+    std::vector<Tested> tested = test_latents(z, score_sets(z, sets, ratio_of_means), sets[0],
+                                              std::vector<TokenKind>(6, TokenKind::content));
+    CHECK(tested[0].auc_p == doctest::Approx(1.0 / 5));
+    CHECK(tested[0].auc_p_max == doctest::Approx(1.0 / 5));
+    CHECK(tested[0].ratio_p == doctest::Approx(1.0 / 5));
+    CHECK(tested[0].ratio_p_max == doctest::Approx(1.0 / 5));
+    CHECK(tested[1].auc_p_max == 1);
+}
+
 TEST_CASE("chapter 2: of every set, the share of high ratios and what the best fire on") {
     // Four latents; the last is never active. The second set prefers latent 2.
     Matrix z = from_columns({{4, 0, 1, 0}, {4, 0, 0, 1}, {0, 4, 1, 1}, {0, 0, 0, 0}});
@@ -304,6 +317,30 @@ TEST_CASE("chapter 2: the activation in its own place changes nothing") {
         CHECK(s.saes[0].fvu > 0);
         CHECK(std::abs(s.zero - s.clean) > 1e-4);
     }
+}
+
+TEST_CASE("chapter 2: the mean row is that of the rows that the SAEs learn from, on any text") {
+    Gpt2 model = random_gpt2(
+        {.n_layer = 2, .n_head = 2, .d_model = 8, .d_mlp = 16, .n_ctx = 16, .d_vocab = 40}, 1);
+    for (Gpt2Block& block : model.blocks) {
+        for (Real& w : block.W_out.data) w *= 100;
+    }
+    std::vector<int> passage = {1, 5, 9, 2, 7, 3, 3, 8}, unseen = {30, 12, 31, 17, 30, 25};
+    Study study = {model, load_tokenizer(), passage, 0, "blocks.0.mlp_out", {}, {}, 1};
+    Tensor x = activations(model, passage, 1, study.tap);
+    SaeConfig config = {.d_in = 8, .n_latent = 8, .tied = true, .bias = false};
+    Training t = {.name = "t", .config = config, .x = &x};
+    t.sae = t.start();
+    Splice s = make_splice(study, unseen, {t});
+    Tensor mean_of_passage({6, 8}), own_mean = mean_of_passage;
+    for (int64_t i = 0; i < 6; ++i) {
+        for (int64_t j = 0; j < 8; ++j) {
+            mean_of_passage.row(i)[j] = static_cast<Real>(column_means(to_matrix(x))[j]);
+            own_mean.row(i)[j] = static_cast<Real>(column_means(to_matrix(s.x))[j]);
+        }
+    }
+    CHECK(std::abs(spliced_loss(s, own_mean) - spliced_loss(s, mean_of_passage)) > 1e-4);
+    CHECK(s.mean == doctest::Approx(spliced_loss(s, mean_of_passage)).epsilon(1e-6));
 }
 
 TEST_CASE("chapter 2: a random projection leaves the share of the variance that was asked for") {

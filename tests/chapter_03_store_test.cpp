@@ -6,6 +6,7 @@
 #include <limits>
 #include <sstream>
 
+#include "chapters/03_laminar_profile/profiles.h"
 #include "chapters/03_laminar_profile/store.h"
 #include "support.h"
 
@@ -154,4 +155,19 @@ TEST_CASE("laminar: the hash sees every byte, in its place") {
     test::write_raw(folder.file("a"), std::string(3'000'000, 'x') + "y");
     CHECK(hash_file(folder.file("a"), hash_bytes("z")) ==
           hash_bytes(std::string(3'000'000, 'x') + "y", hash_bytes("z")));
+}
+
+TEST_CASE("laminar: what is plotted as the loss has L1 with the weight of the plot") {
+    test::TempFolder folder;
+    Store store(folder.file("layers.tsv"), 7, false);
+    LayerResult result = {};
+    result.mse = 2, result.l1 = 3;
+    for (int arm = 0; arm < n_arm; ++arm) {
+        store.add({static_cast<Arm>(arm), 0.5, 0, 1}, result);
+    }
+    Profiles p = {.layers = {0}, .n_layer = 1, .n_seed = 1, .l1 = 0.5};
+    for (double weight : {0.0, 0.5, 2.0}) {
+        p.l1_in_loss = weight;
+        CHECK(gather(store, p).of[trained][loss].data == std::vector<double>{2 + weight * 3});
+    }
 }

@@ -130,6 +130,21 @@ TEST_CASE("chapter 3: claim 3a can hold, and can fail") {
     CHECK(std::abs(beside.controls[3].measure.value) < 0.5);
 }
 
+TEST_CASE("chapter 3: all seeds have their layers in the same random order") {
+    // So seeds that are copies of one say no more than that one does.
+    auto null_of = [](int64_t n_seed) {
+        Profiles p = with(density, mixed, flat, n_seed);
+        for (int64_t i = 0; i < n_seed * 12; ++i) {
+            p.of[trained][density].data[i] = mixed(static_cast<double>(i % 12));
+        }
+        Control null = density_rises(p, few).controls.at(0);
+        REQUIRE(null.kind == Control::Kind::null);
+        return null.measure.interval;
+    };
+    CHECK(null_of(4).low == doctest::Approx(null_of(1).low));
+    CHECK(null_of(4).high == doctest::Approx(null_of(1).high));
+}
+
 TEST_CASE("chapter 3: claims 3a linear and 3a early can hold, and can fail") {
     auto line = [](const Curve& here, const Curve& random) {
         return verdict_of("3a linear", density_on_a_line(with(density, here, random), few));

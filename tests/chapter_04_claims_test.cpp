@@ -221,3 +221,30 @@ TEST_CASE("chapter 4: claim 4c can hold, and can fail") {
     CHECK(verdict_of("4c", nothing) == Verdict::undecided);
     test::check_contains(nothing.measured.detail, "a window of one token");
 }
+
+TEST_CASE("chapter 4: growth is from the median start, so that one large start changes nothing") {
+    Arm arm = climb_of("own", 1, 100);
+    std::vector<double> before = orders_of_growth(arm);
+    std::ranges::fill(arm.climb.before.row(9), Real(1e6));
+    std::vector<double> after = orders_of_growth(arm);
+    CHECK(before[0] == doctest::Approx(std::log10(100 / 1.09)));
+    for (size_t i = 0; i < 10; ++i) CHECK(after[i] == doctest::Approx(before[i]));
+}
+
+TEST_CASE("chapter 4: random vectors are drawn apart from the starts of the climb") {
+    Tensor W_E({30, 6});
+    Rng rng(3);
+    for (Real& value : W_E.data) value = static_cast<Real>(rng.normal());
+    Arm own = {.name = "own", .target = {}};
+    own.target.n_token = 2;
+    for (uint64_t seed : {1, 2}) {
+        own.climb.theta = isotropic_vectors(W_E, 8, seed);
+        Cosines cosines = read_cosines(W_E, own, 4, seed);
+        REQUIRE(cosines.isotropic.size() == 4);
+        REQUIRE(cosines.matched.size() == 4);
+        for (size_t i = 0; i < 4; ++i) {
+            CHECK(cosines.isotropic[i] != cosines.optimised[i]);
+            CHECK(cosines.matched[i] != cosines.optimised[i]);
+        }
+    }
+}

@@ -112,6 +112,23 @@ TEST_CASE("dashboard: the weakest tokens are those with the least activation abo
     CHECK(page.find("<li>0 <span") == std::string::npos);
 }
 
+TEST_CASE("dashboard: a line of the histogram stands where the bar of so many tokens ends") {
+    // Of 20 tokens 16 have nothing, 4 the largest activation: the middle line is that of 4.
+    Dashboard d = {.tokens = std::vector<std::string>(20, "x"), .columns = {}};
+    d.by_token.resize(20);
+    d.latents = {{.latent = 1, .values = std::vector<double>(20)}};
+    std::fill_n(d.latents[0].values.begin(), 4, 1);
+    std::string page = html_of(d);
+    std::string drawing = page.substr(page.find("aria-label=\"Histogram: "));
+    size_t line = drawing.find("class=\"grid\" d=\"M"), bar = drawing.rfind("class=\"mark s0\"");
+    auto number_behind = [&](const std::string& mark, size_t at) {
+        at = drawing.find(mark, at) + mark.size();
+        return std::strtod(drawing.c_str() + at, nullptr);
+    };
+    CHECK(number_behind(">", drawing.find("<text", line)) == 4);
+    CHECK(number_behind(" ", line + 15) == number_behind(" y=\"", bar));
+}
+
 TEST_CASE("dashboard: the way to the first card is short") {
     Dashboard d = {.tokens = {"x"}, .columns = {}, .by_token = std::vector<TokenCard>(1)};
     for (int64_t i = 0; i < 40; ++i) d.latents.push_back({.latent = i, .values = {1}});

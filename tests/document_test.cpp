@@ -323,6 +323,20 @@ TEST_CASE("a large heatmap stays small and keeps its values") {
     CHECK(count(cells, " to ") == count(cells, "<title>"));
 }
 
+TEST_CASE("a large heatmap has every value in its row and its column, whatever its shape") {
+    // The last row and the last column hold the largest value, all other cells the smallest.
+    Heatmap heatmap = {.rows = std::vector<std::string>(50, "r"),
+                       .columns = std::vector<std::string>(100, "c")};
+    for (size_t k = 0; k < 5000; ++k) heatmap.values.push_back(k / 100 == 49 || k % 100 == 99);
+    std::string page = heatmap_page(heatmap);
+    std::string cells = between(page, "<g class=\"cells\"", "</g>");
+    std::string large = between(cells, format("class=\"q%d\" d=\"", n_colour - 1), "\"");
+    CHECK(count(large, "M") == 149);
+    CHECK(count(large, "M99 ") == 50);
+    CHECK(count(large, " 49h") == 100);
+    CHECK(contains(between(cells, "class=\"q0\" d=\"", "\""), "M98 48h"));
+}
+
 TEST_CASE("heatmaps of nothing, of blanks and of one value") {
     CHECK(contains(heatmap_page({}), "no values to draw"));
     CHECK(count(heatmap_page({.rows = {"r"}, .columns = {"c"}, .values = {nan_value}}),

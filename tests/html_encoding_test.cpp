@@ -66,6 +66,27 @@ TEST_CASE("page: Windows-1252 is decoded where the page declares it") {
     CHECK(page_as_utf8(page, "page") == page);
 }
 
+TEST_CASE("page: every byte of Windows-1252 is its character") {
+    // What Python's codec cp1252 gives for 0x80 to 0x9F; five bytes are unused there.
+    std::string expected =
+        "\u20AC \u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152 \u017D  "
+        "\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153 \u017E\u0178";
+    std::string meta = "<meta charset=windows-1252>", page = meta;
+    for (int byte = 0x80; byte < 0xA0; ++byte) {
+        bool unused = "\x81\x8D\x8F\x90\x9D"s.find(static_cast<char>(byte)) != std::string::npos;
+        page += unused ? ' ' : static_cast<char>(byte);
+    }
+    CHECK(page_as_utf8(page, "page") == meta + expected);
+}
+
+TEST_CASE("page: the first meta element that names an encoding declares it, wherever it stands") {
+    std::string head = "<meta name=viewport content='width=device-width'><meta property=og:title>";
+    CHECK(page_as_utf8(head + "<meta charset=windows-1252>\xE9", "page") ==
+          head + "<meta charset=windows-1252>\u00E9");
+    check_contains(refusal(head + "<meta charset=euc-kr><meta charset=latin1>\xE9"),
+                   "the page declares euc-kr");
+}
+
 TEST_CASE("page: any other encoding is refused by the name that the page gives it") {
     for (const char* name : {"Shift_JIS", "windows-1258", "iso-8859-15", "GB18030", "euc-kr"}) {
         CAPTURE(std::string(name));

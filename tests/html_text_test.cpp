@@ -159,6 +159,27 @@ TEST_CASE("page: white space folds to one newline or one blank") {
           "b");  // a zero-width space is none
 }
 
+TEST_CASE("page: all of Unicode's white space is white space, and nothing beside it") {
+    std::vector<uint32_t> spaces = {0x09, 0x0A,   0x0B,   0x0C,   0x0D,   0x20,   0x85,
+                                    0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000};
+    for (uint32_t c = 0x2000; c <= 0x200A; ++c) spaces.push_back(c);
+    auto between = [](uint32_t c) {
+        std::string text = "a";
+        append_utf8(text, c);
+        return text_of(text + "b");
+    };
+    for (uint32_t c : spaces) CHECK_MESSAGE(between(c) == "a b", c);
+    for (uint32_t c : {0x1FFF, 0x200B, 0x202E, 0x2060, 0x180E, 0xFEFF}) {
+        CHECK_MESSAGE(between(c) != "a b", c);
+    }
+}
+
+TEST_CASE("page: the markup between the marks is every byte of it") {
+    std::string body = ">a<script>x < y</script><!-- b --><style>p { }</style><b>c</b>&eacute;\n";
+    CHECK(markup_of("<p class=mw-body-content" + body + close_mark) ==
+          "mw-body-content" + body + "<h2 ");
+}
+
 TEST_CASE("page: entities are decoded once") {
     CHECK(text_of("&lt;b&gt; &amp;lt; &quot;&#39;&apos;") == "<b> &lt; \"''");
     CHECK(text_of("&#181;m &#xB5;m &micro;m &#xb5 m") == "\u00B5m \u00B5m \u00B5m \u00B5 m");

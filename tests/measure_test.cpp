@@ -216,6 +216,7 @@ TEST_CASE("measure: ends of a bootstrap and of a null distribution") {
     check_interval(null_control("n", values).measure.interval, 1, 39);
     values.resize(20);
     check_interval(null_control("n", values).measure.interval, 1, 20);
+    CHECK(null_control("n", {0, 0, 3}).measure.value == 1);  // the mean
 
     // A statistic uniform from 0 to 1 shows the tails: scipy's norm.cdf(-t.ppf(.975, 4)
     // * 1.25**.5).

@@ -231,3 +231,64 @@ TEST_CASE("sae: lists of active latents and dense products take the same step") 
         }
     }
 }
+
+TEST_CASE("sae: weights and biases begin as wide as their inputs say") {
+    for (bool tied : {false, true}) {
+        Rng rng(5);
+        Sae sae = random_sae({.d_in = 400, .n_latent = 900, .tied = tied}, rng);
+        auto check_range = [](const Tensor& t, double limit) {
+            auto [low, high] = std::ranges::minmax(t.data);
+            CHECK(high <= limit);
+            CHECK(low >= -limit);
+            CHECK(high > 0.95 * limit);
+            CHECK(low < -0.95 * limit);
+        };
+        if (!tied) check_range(sae.W_enc, 1.0 / 20);
+        check_range(sae.b_enc, 1.0 / 20);
+        check_range(sae.W_dec, tied ? 1.0 / 20 : 1.0 / 30);
+        check_range(sae.b_dec, 1.0 / 30);
+    }
+}
+
+namespace {
+
+/// Rows in two blocks, and the same with the blocks exchanged; a block alone fits into memory.
+constexpr int64_t n_half = 100'000, n_wide = 32;
+
+std::pair<Tensor, Tensor> two_blocks() {
+    Tensor x = random_rows(2 * n_half, 1, 6), turned = x;
+    for (int64_t i = 0; i < n_half; ++i) x.data[i] *= 3;
+    std::ranges::rotate_copy(x.data, x.data.begin() + n_half, turned.data.begin());
+    return {x, turned};
+}
+
+}  // namespace
+
+TEST_CASE("sae: the gradient of many blocks of rows is the mean of the blocks' gradients") {
+    Tensor x = two_blocks().first;
+    Rng rng(7);
+    Sae sae = random_sae({.d_in = 1, .n_latent = n_wide, .l1 = 5, .sparse_below = 0}, rng);
+    SaeStep whole = sae_forward_backward(sae, x.matrix());
+    SaeStep first = sae_forward_backward(sae, row_range(x.matrix(), 0, n_half)),
+            second = sae_forward_backward(sae, row_range(x.matrix(), n_half, n_half));
+    CHECK(whole.losses.l1 == doctest::Approx((first.losses.l1 + second.losses.l1) / 2));
+    for (Tensor SaeGradients::*part :
+         {&SaeGradients::W_enc, &SaeGradients::b_enc, &SaeGradients::W_dec, &SaeGradients::b_dec}) {
+        Tensor mean = first.grad.*part;
+        for (size_t i = 0; i < mean.data.size(); ++i) {
+            mean.data[i] = (mean.data[i] + (second.grad.*part).data[i]) / 2;
+        }
+        CHECK(test::largest_gap(whole.grad.*part, mean) < 1e-5);
+    }
+}
+
+TEST_CASE("sae: the decorrelation's gradient does not depend on the order of the blocks of rows") {
+    auto [x, turned] = two_blocks();
+    Rng rng(7);
+    Sae sae = random_sae({.d_in = 1, .n_latent = n_wide, .decorrelation = 1}, rng);
+    SaeStep one = sae_forward_backward(sae, x.matrix()),
+            other = sae_forward_backward(sae, turned.matrix());
+    double size = 0;
+    for (Real value : one.grad.W_enc.data) size = std::max(size, std::abs(double{value}));
+    CHECK(test::largest_gap(one.grad.W_enc, other.grad.W_enc) < 1e-4 * size);
+}
