@@ -1,4 +1,5 @@
-// Line and scatter plots: what a histogram counts, and what the axes must hold.
+// Line and scatter plots (show/plot): what a histogram counts, and what the axes must hold. How
+// series look, and what becomes of values that cannot be drawn: document_test.cpp.
 #include "show/plot.h"
 
 #include <doctest/doctest.h>
