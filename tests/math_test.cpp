@@ -13,6 +13,7 @@
 
 #include "core/ensure.h"
 #include "core/rng.h"
+#include "math/adam.h"
 #include "math/blas.h"
 #include "math/stats.h"
 #include "math/vector_ops.h"
@@ -248,5 +249,15 @@ TEST_CASE("vector_ops: the maximum of numbers that are all negative is one of th
         std::vector<Real> x(n, Real(-200));
         x[n / 2] = -100;
         CHECK(maximum(x) == -100);
+    }
+}
+
+TEST_CASE("adam: the first step is g / (|g| + epsilon) of the learning rate, however small g is") {
+    for (double g : {1.0, 1e-7, -1e-8}) {
+        Tensor weights({1}), grad({1});
+        grad.data[0] = static_cast<Real>(g);
+        AdamMoments moments;
+        adam_step(weights, grad, moments, 1, {.learning_rate = 0.5});
+        CHECK(weights.data[0] == doctest::Approx(-0.5 * g / (std::abs(g) + 1e-8)).epsilon(1e-4));
     }
 }
