@@ -111,7 +111,7 @@ build/%/tests/unit: $(addprefix build/%/,$(UNIT:.cpp=.o)) build/%/libvimach.a
 	$(link)
 
 # In double: the tests of numbers and derivatives, whose bounds are tighter there.
-IN_DOUBLE   := backward chapter_02 chapter_04 ged gpt2 head math muon sae train
+IN_DOUBLE   := backward chapter_02 chapter_04 ged generate gpt2 head math muon sae train
 UNIT_DOUBLE := tests/main.cpp $(TRAINER) $(IN_DOUBLE:%=tests/%_test.cpp) \
                $(filter chapters/02_% chapters/04_%,$(PARTS))
 build/double/tests/unit: $(call objects,double,$(UNIT_DOUBLE)) build/double/libvimach.a

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "model/attention.h"
 #include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "model/head.h"

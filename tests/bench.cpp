@@ -18,6 +18,8 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@
 #include "core/rng.h"
 #include "math/blas.h"
 #include "math/vector_ops.h"
+#include "model/generate.h"
 #include "model/gpt2_file.h"
 #include "show/table.h"
 #include "text/tokenizer.h"
@@ -208,6 +211,33 @@ void bench_forward() {
                    parameter_megabytes + 350, "MB");
 }
 
+// --- generation ---------------------------------------------------------------------------------
+
+/// Seconds a token, for 64 tokens after 512: the best one each time.
+void bench_generate() {
+    constexpr int n_given = 512, n_more = 64;
+    Gpt2 model = load_gpt2(shape_model);
+    std::vector<int> ids(n_given);
+    std::iota(ids.begin(), ids.end(), 1);
+    double ours = std::numeric_limits<double>::infinity();
+    for (int repeat = 0; repeat < 3; ++repeat) {
+        Continuation text(model, ids);
+        auto begin = std::chrono::steady_clock::now();
+        for (int i = 0; i < n_more; ++i) {
+            text.append(most_probable(text.logits().data, 1).front());
+        }
+        std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+        ours = std::min(ours, took.count() / n_more);
+    }
+
+    // No token can be faster than one reading of all weights, and of the keys and values.
+    double gigabytes = 4e-9 * static_cast<double>(model.config.n_parameter());
+    add_comparison("generate", ours, "weights read", gigabytes / read_rate(), "s");
+    std::string script = python() + " tests/bench_torch.py generate " + shape_model;
+    double theirs = peer_seconds(format("%s %d %d", script.c_str(), n_given, n_more));
+    add_comparison("generate", ours, "PyTorch", theirs, "s");
+}
+
 // --- the run ------------------------------------------------------------------------------------
 
 struct Benchmark {
@@ -217,6 +247,7 @@ struct Benchmark {
 constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
                                     {"tokenizer", bench_tokenizer},
                                     {"forward", bench_forward},
+                                    {"generate", bench_generate},
                                     {"actmax", bench_actmax},
                                     {"sae_palinka", bench_sae_palinka},
                                     {"sae_batch", bench_sae_batch},

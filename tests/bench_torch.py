@@ -2,6 +2,8 @@
 the embedded model in PyTorch, float32, 2 threads, on the same model, rows and weights. Prints the median time in seconds. Needs
 python3-torch.
   python3 tests/bench_torch.py forward weights/gpt2-shape [--head]
+  python3 tests/bench_torch.py generate weights/gpt2-shape n_given n_more
+                                                     (seconds a token, keys and values kept)
   python3 tests/bench_torch.py actmax weights/gpt2-shape n_start
   python3 tests/bench_torch.py sae FILE d_in n_latent n_row k l1 [batch]
                                                      (k > 0: tied, no biases; batch: an epoch)
@@ -52,6 +54,36 @@ def blocks(w, x, n_head=12, n_layer=12):
         pre = dense(norm(x, h + "ln_2"), h + "mlp.c_fc")
         x = x + dense(F.gelu(pre, approximate="tanh"), h + "mlp.c_proj")
     return x
+
+
+def generate_seconds(w, n_given, n_more, n_head=12, n_layer=12, n_ctx=1024):
+    """Seconds a token: the best one each time, with keys and values of all before it kept."""
+    d = w["wpe.weight"].shape[1]
+    past = [torch.zeros(2, n_head, n_ctx, d // n_head) for _ in range(n_layer)]
+    norm = lambda x, p: F.layer_norm(x, (d,), w[p + ".weight"], w[p + ".bias"])
+    dense = lambda x, p: torch.addmm(w[p + ".bias"], x, w[p + ".weight"])
+
+    def read(ids, n_past):
+        n, end = len(ids), n_past + len(ids)
+        x = w["wte.weight"][ids] + w["wpe.weight"][n_past:end]
+        hidden = torch.triu(torch.ones(n, end, dtype=torch.bool), n_past + 1)
+        for i in range(n_layer):
+            h = f"h.{i}."
+            qkv = dense(norm(x, h + "ln_1"), h + "attn.c_attn")
+            q, k, v = (t.reshape(n, n_head, -1).transpose(0, 1) for t in qkv.split(d, dim=-1))
+            past[i][0, :, n_past:end], past[i][1, :, n_past:end] = k, v
+            scores = q @ past[i][0, :, :end].transpose(-1, -2) / math.sqrt(d // n_head)
+            z = torch.softmax(scores.masked_fill(hidden, -math.inf), -1) @ past[i][1, :, :end]
+            x = x + dense(z.transpose(0, 1).reshape(n, d), h + "attn.c_proj")
+            pre = dense(norm(x, h + "ln_2"), h + "mlp.c_fc")
+            x = x + dense(F.gelu(pre, approximate="tanh"), h + "mlp.c_proj")
+        return int((norm(x[-1:], "ln_f") @ w["wte.weight"].T).argmax())
+
+    token = read(list(range(1, n_given + 1)), 0)
+    begin = time.perf_counter()
+    for i in range(n_more):
+        token = read([token], n_given + i)
+    return (time.perf_counter() - begin) / n_more
 
 
 def actmax_step(w, n_start):
@@ -136,6 +168,10 @@ if sys.argv[1] == "forward":
     ids = torch.randint(50257, (2, 1024), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         print(median_seconds(lambda: forward(weights, ids, "--head" in sys.argv)))
+elif sys.argv[1] == "generate":
+    weights = read_weights(sys.argv[2])
+    with torch.no_grad():
+        print(min(generate_seconds(weights, *map(int, sys.argv[3:5])) for _ in range(3)))
 elif sys.argv[1] == "actmax":
     print(median_seconds(actmax_step(read_weights(sys.argv[2]), int(sys.argv[3]))))
 elif sys.argv[1] == "train":

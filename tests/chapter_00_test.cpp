@@ -145,6 +145,22 @@ TEST_CASE("chapter 0: text beyond the context is cut into windows, and the outpu
     CHECK(outcome.out.find("report.html") != std::string::npos);
 }
 
+TEST_CASE("chapter 0: tokens are drawn by seed, and beyond the context the window slides") {
+    std::string draw = "printf 'The old road' > t; $C --quick --text t --temperature 0.9 ";
+    Outcome one = run(draw + "--top-k 40"), two = run("VIMACH_THREADS=1; " + draw + "--top-k 40");
+    CHECK(one.status == 0);
+    CHECK(one.out == two.out);
+    test::check_contains(one.out, "Continued at temperature 0.9 by 8 tokens: ");
+    CHECK(run(draw + "--seed 2").out != run(draw + "--seed 3").out);
+    test::check_contains(run("yes one two | head -c 1000 > t; $C --quick --text t").out,
+                         "(the context is full; before each of");
+    check_refused("$C --temperature -1", 2, "--temperature");
+    check_refused("$C --temperature nan", 2, "--temperature");
+    check_refused("$C --temperature 1 --top-k 0", 2, "--top-k");
+    check_refused("$C --temperature 1 --top-k 50258", 2, "--top-k");
+    check_refused("$C --top-k 5", 2, "pass --temperature too");
+}
+
 TEST_CASE("chapter 0: the same digits on 1 and 2 threads") {
     Outcome one = run("VIMACH_THREADS=1 $C --quick"), two = run("VIMACH_THREADS=2 $C --quick");
     CHECK(one.status == 0);

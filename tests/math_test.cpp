@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/ensure.h"
+#include "core/parallel.h"
 #include "core/rng.h"
 #include "math/adam.h"
 #include "math/blas.h"
@@ -76,15 +77,11 @@ TEST_CASE("matmul: agrees with a plain loop in every combination") {
     struct Extents {
         int64_t m, n, k;
     };
-    // Shapes below and above one tile, and with ragged edges.
-    for (Extents e : {Extents{1, 1, 1},
-                      {3, 5, 7},
-                      {1, 300, 64},
-                      {300, 1, 64},
-                      {1100, 40, 17},
-                      {130, 900, 70},
-                      {2, 8, 300'000},
-                      {1, 1, 4'000'001}}) {
+    // Shapes below and above one tile, with ragged edges, and few rows beside a large matrix.
+    std::vector<Extents> all = {{1, 1, 1},      {3, 5, 7},      {1, 300, 64},    {300, 1, 64},
+                                {1100, 40, 17}, {130, 900, 70}, {2, 8, 300'000}, {1, 1, 4'000'001}};
+    for (int64_t m = 1; m <= 9; ++m) all.push_back({m, 519, 511});
+    for (Extents e : all) {
         for (int mask = 0; mask < 8; ++mask) {
             MatmulOptions options = {.transpose_a = (mask & 1) != 0,
                                      .transpose_b = (mask & 2) != 0,
@@ -94,6 +91,18 @@ TEST_CASE("matmul: agrees with a plain loop in every combination") {
             CHECK(product_error(e.m, e.n, e.k, options, true) < 10);
         }
     }
+}
+
+TEST_CASE("matmul: few rows give the same digits on any number of threads") {
+    Tensor a = random_tensor({3, 1024}, 1), b = random_tensor({1024, 1024}, 2);
+    int before = thread_count();
+    for (bool transposed : {false, true}) {
+        set_thread_count(1);
+        Tensor one = product(a, b, {.transpose_b = transposed});
+        set_thread_count(3);
+        CHECK(product(a, b, {.transpose_b = transposed}).data == one.data);
+    }
+    set_thread_count(before);
 }
 
 TEST_CASE("matmul: finish sees every element of C once, in its place") {

@@ -9,16 +9,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 
 #include "core/ensure.h"
 #include "core/files.h"
 #include "figures.h"
+#include "model/generate.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
 #include "model/vocabulary.h"
 #include "show/html.h"
 #include "show/page.h"
+#include "show/progress.h"
 
 namespace vimach::ch00 {
 
@@ -27,6 +28,7 @@ struct Settings {
     int64_t n_shuffle = 10;   // random orders of the tokens, as a control
     int64_t n_top = 5;        // next tokens to print
     int64_t n_shown = 24;     // tokens in the heatmaps, which must stay readable
+    Sampling sampling = {};   // how the text is continued
 };
 constexpr Settings full, quick = {.n_generate = 8, .n_shuffle = 3};
 
@@ -36,7 +38,9 @@ const ChapterInfo info = {
     .options = {{"--text", "FILE", "the text; - is standard input (data/text.txt)"},
                 {"--ids", "", "print the text's token ids on one line, and nothing else"},
                 {"--bytes", "", "take text that is not UTF-8 as it is"},
-                {"--generate", "N", "tokens to continue the text by (20)"}},
+                {"--generate", "N", "tokens to continue the text by (20)"},
+                {"--temperature", "T", "draw the tokens: logits are divided by T (0: the best)"},
+                {"--top-k", "K", "draw among the K most probable only (0: among all)"}},
     .has_presets = false};
 
 /// The residual stream after the last block: all that the model has to say about a window.
@@ -66,31 +70,32 @@ Tensor last_logits(const Gpt2& model, const Tensor& resid) {
     return unembed(model, last);
 }
 
-/// Logits of the token that follows a text, of which the model sees as much as fits.
-Tensor next_logits(const Gpt2& model, std::span<const int> ids) {
-    size_t seen = std::min(ids.size(), static_cast<size_t>(model.config.n_ctx));
-    return last_logits(model, run(model, ids.last(seen)));
-}
-
-int best_guess(const Tensor& logits) {
-    return static_cast<int>(std::ranges::max_element(logits.data) - logits.data.begin());
-}
-
-/// The ids of the n most probable tokens; of equal ones the lower id first.
-std::vector<int> best_guesses(const Tensor& logits, int64_t n) {
-    std::vector<int> order(logits.data.size());
-    std::iota(order.begin(), order.end(), 0);
-    n = std::min(n, std::ssize(order));
-    std::partial_sort(order.begin(), order.begin() + n, order.end(), [&](int a, int b) {
-        Real x = logits.data[a], y = logits.data[b];
-        return x != y ? x > y : a < b;
-    });
-    order.resize(static_cast<size_t>(n));
-    return order;
-}
+int best_guess(const Tensor& logits) { return most_probable(logits.data, 1).front(); }
 
 double probability(const Tensor& logits, int id) {
     return std::exp(-cross_entropy(logits.matrix(), std::span(&id, 1))[0]);
+}
+
+/// Takes a guess, appends it, and asks again; a terminal shows the text grow.
+std::string write_on(Continuation& text, const Tokenizer& tokenizer, const Settings& s,
+                     uint64_t seed) {
+    Progress progress("wrote", s.n_generate, "tokens");
+    Rng rng(seed);
+    std::string made;
+    int64_t n_slid = 0;
+    for (int64_t i = 0; i < s.n_generate; ++i) {
+        n_slid += text.slides();
+        text.append(choose_token(text.logits(), s.sampling, rng));
+        made += tokenizer.decode(std::span(text.ids()).last(1));
+        progress.step(1, made);
+    }
+    std::string how = s.sampling.temperature > 0
+                          ? format("at temperature %g", s.sampling.temperature)
+                          : "greedily";
+    std::string full = format(
+        " (the context is full; before each of the last %ld the first token drops out)", n_slid);
+    return "Continued " + how + format(" by %ld tokens", s.n_generate) + (n_slid > 0 ? full : "") +
+           ": " + made;
 }
 
 /// Runs the model block by block: the logit lens (nostalgebraist 2020) reads the stream after each,
@@ -119,6 +124,12 @@ void chapter(const Options& options, Page& page) {
     std::string path = options.text("--text", chapter_file(info, "data/text.txt"));
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Tokenizer tokenizer = tokenizer_of(model);
+    settings.sampling.temperature = options.real("--temperature", 0, 0);
+    settings.sampling.top_k =
+        options.integer("--top-k", model.config.d_vocab, 1, model.config.d_vocab);
+    if (options.has("--top-k") && settings.sampling.temperature == 0) {
+        throw UsageError("nothing is drawn at temperature 0", "--top-k", "pass --temperature too");
+    }
     std::vector<int> ids =
         tokenizer.encode(read_input(path), {.any_bytes = options.has("--bytes"), .source = path});
     if (options.has("--ids")) return page.discard(), print_ids(ids);
@@ -145,19 +156,14 @@ void chapter(const Options& options, Page& page) {
                mean_table(losses_of, model, untrained, ids, settings.n_shuffle, options.seed()));
 
     page.step("Ask for the next token; then take the best guess, append it, ask again.");
-    Tensor logits = next_logits(model, ids);
+    Continuation continued(model, ids);
     Table top = {.header = {"next token", "id", "probability"}};
-    for (int id : best_guesses(logits, settings.n_top)) {
+    for (int id : most_probable(continued.logits().data, settings.n_top)) {
         add_row(top, {quoted(tokenizer, id), std::to_string(id),
-                      format("%.4f", probability(logits, id))});
+                      format("%.4f", probability(continued.logits(), id))});
     }
     page.table("What comes next? The model's first guesses", top);
-    std::vector<int> longer = ids;
-    for (int64_t i = 0; i < settings.n_generate; ++i) {
-        longer.push_back(best_guess(next_logits(model, longer)));
-    }
-    page.say("Continued greedily by %ld tokens: %s", settings.n_generate,
-             tokenizer.decode(std::span(longer).subspan(ids.size())).c_str());
+    page.say(write_on(continued, tokenizer, settings, options.seed()));
 
     page.step("Let the model speak after each block: the logit lens, on the first window.");
     auto n_window = std::min(ids.size(), static_cast<size_t>(model.config.n_ctx));

@@ -11,6 +11,7 @@
 
 #include "core/ensure.h"
 #include "core/parallel.h"
+#include "math/few_rows.h"
 
 namespace vimach {
 
@@ -67,6 +68,11 @@ void matmul(ConstMatrixView a, ConstMatrixView b, MatrixView c, const MatmulOpti
             const TileWork& finish) {
     Extents whole = check_shapes(a, b, c, options);
     if (whole.m == 0 || whole.n == 0) return;
+    if (!options.transpose_a && is_few_rows(a, b)) {
+        multiply_few_rows(a, b, c, {options.transpose_b, options.alpha, options.accumulate});
+        if (finish) finish(c, 0, 0);
+        return;
+    }
     Extents tile = choose_tile(whole);
 
     int64_t n_across = (whole.n + tile.n - 1) / tile.n;

@@ -7,6 +7,7 @@
 
 #include "core/ensure.h"
 #include "core/parallel.h"
+#include "model/attention.h"
 #include "model/layers.h"
 
 namespace vimach {
@@ -18,15 +19,22 @@ constexpr const char* names[] = {
     "attn_out",  "resid_mid", "ln_2", "mlp_pre", "mlp_post", "mlp_out",     "resid_post"};
 constexpr int64_t logit_rows = 128;  // rows of logits held at a time where only losses are wanted
 
-int64_t window_length(int64_t n_row, int64_t n_window, const Gpt2Config& config) {
+int64_t window_length(int64_t n_row, int64_t n_window, const Gpt2Config& config,
+                      int64_t n_before = 0) {
     if (n_window < 1 || n_row < 1 || n_row % n_window != 0) {
         fail(format("%ld rows do not divide into %ld windows", n_row, n_window), "gpt2",
              "pass n_window windows of equal length, at least 1");
     }
     int64_t n_token = n_row / n_window;
-    if (n_token <= config.n_ctx) return n_token;
-    fail(format("%ld tokens do not fit into the context of %ld", n_token, config.n_ctx), "gpt2",
-         "cut the text into windows of at most that length");
+    if (n_before + n_token <= config.n_ctx) return n_token;
+    fail(format("%ld tokens do not fit into the context of %ld", n_before + n_token, config.n_ctx),
+         "gpt2", "cut the text into windows of at most that length");
+}
+
+void copy(ConstMatrixView from, MatrixView to) {
+    for (int64_t i = 0; i < to.rows; ++i) {
+        std::copy_n(from.data + i * from.stride, to.cols, to.data + i * to.stride);
+    }
 }
 
 /// Adds b to a, rectangle to rectangle.
@@ -107,8 +115,18 @@ struct Scratch {
           mlp({n_row, c.d_mlp}) {}
 };
 
+/// Puts the keys and values of new tokens behind those of the past; the queries see them all.
+void attend_to_past(ConstMatrixView qkv, Tensor& past_keys, Tensor& past_values, int64_t n_past,
+                    int64_t n_head, MatrixView z) {
+    int64_t d = z.cols, n_new = qkv.rows;
+    copy(columns(qkv, d, d), row_range(past_keys.matrix(), n_past, n_new));
+    copy(columns(qkv, 2 * d, d), row_range(past_values.matrix(), n_past, n_new));
+    causal_attention(columns(qkv, 0, d), row_range(past_keys.matrix(), 0, n_past + n_new),
+                     row_range(past_values.matrix(), 0, n_past + n_new), n_head, z);
+}
+
 void run_attention(const Gpt2Block& block, const Gpt2Config& c, int64_t n_window, Tensor& resid,
-                   Scratch& s, const BlockTaps& taps) {
+                   Scratch& s, const BlockTaps& taps, Past* past, int64_t layer) {
     // Normalise, and project to queries, keys and values.
     int64_t d = c.d_model, n_token = resid.rows() / n_window;
     layer_norm(resid.matrix(), block.ln_1_gain, block.ln_1_bias, s.normed.matrix());
@@ -119,10 +137,15 @@ void run_attention(const Gpt2Block& block, const Gpt2Config& c, int64_t n_window
     taps.keep("v", columns(s.qkv.matrix(), 2 * d, d));
 
     // Let every head move information between tokens.
-    std::vector<int64_t> square = {n_window, c.n_head, n_token, n_token};
-    causal_attention(s.qkv.matrix(), n_window, c.n_head, s.z.matrix(),
-                     {.scores = taps.buffer("attn_scores", square),
-                      .pattern = taps.buffer("attn_pattern", square)});
+    if (past) {
+        attend_to_past(s.qkv.matrix(), past->keys[layer], past->values[layer], past->n_token,
+                       c.n_head, s.z.matrix());
+    } else {
+        std::vector<int64_t> square = {n_window, c.n_head, n_token, n_token};
+        causal_attention(s.qkv.matrix(), n_window, c.n_head, s.z.matrix(),
+                         {.scores = taps.buffer("attn_scores", square),
+                          .pattern = taps.buffer("attn_pattern", square)});
+    }
     taps.keep("z", s.z.matrix());
 
     // Project back and add to the stream, tile by tile.
@@ -140,13 +163,7 @@ void run_mlp(const Gpt2Block& block, Tensor& resid, Scratch& s, const BlockTaps&
     Tensor* pre = taps.buffer("mlp_pre", s.mlp.shape);
     linear(s.normed.matrix(), block.W_in, block.b_in, s.mlp.matrix(),
            [&](MatrixView tile, int64_t row, int64_t col) {
-               if (pre) {
-                   MatrixView kept = same_place(pre->matrix(), tile, row, col);
-                   for (int64_t i = 0; i < tile.rows; ++i) {
-                       std::copy_n(tile.data + i * tile.stride, tile.cols,
-                                   kept.data + i * kept.stride);
-                   }
-               }
+               if (pre) copy(tile, same_place(pre->matrix(), tile, row, col));
                gelu(tile, tile);
            });
     taps.keep("mlp_post", s.mlp.matrix());
@@ -204,27 +221,44 @@ Tensor embed_ids(const Gpt2& model, std::span<const int> ids, int64_t n_window,
     return resid;
 }
 
-void add_position_embeddings(const Gpt2& model, Tensor& embeddings, int64_t n_window) {
+void add_position_embeddings(const Gpt2& model, Tensor& embeddings, int64_t n_window,
+                             int64_t first) {
     require_shape(embeddings, {-1, model.config.d_model}, "add_position_embeddings: embeddings");
-    int64_t n_token = window_length(embeddings.rows(), n_window, model.config);
+    int64_t n_token = window_length(embeddings.rows(), n_window, model.config, first);
     for (int64_t window = 0; window < n_window; ++window) {
-        add(row_range(model.W_pos.matrix(), 0, n_token),
+        add(row_range(model.W_pos.matrix(), first, n_token),
             row_range(embeddings.matrix(), window * n_token, n_token));
     }
 }
 
 // --- blocks -------------------------------------------------------------------------------------
 
+namespace {
+
+/// Gives an empty past its memory.
+void prepare(Past& past, const Gpt2Config& c, bool is_whole_window) {
+    ensure(is_whole_window, "a past is that of one window in all blocks", "run_blocks",
+           "pass one window, and run from the first block to the last");
+    if (past.keys.empty()) {
+        past.keys.assign(static_cast<size_t>(c.n_layer), Tensor({c.n_ctx, c.d_model}));
+        past.values = past.keys;
+    }
+}
+
+}  // namespace
+
 Taps run_blocks(const Gpt2& model, Tensor& resid, int64_t n_window, const RunOptions& options) {
     const Gpt2Config& c = model.config;
     int64_t stop = options.stop < 0 ? c.n_layer : options.stop;
+    Past* past = options.past;
     require_shape(resid, {-1, c.d_model}, "run_blocks: resid");
-    window_length(resid.rows(), n_window, c);
+    window_length(resid.rows(), n_window, c, past ? past->n_token : 0);
     if (options.first < 0 || options.first > stop || stop > c.n_layer) {
         fail(format("cannot run blocks %ld to %ld", options.first, stop), "run_blocks",
              format("the model has blocks 0 to %ld", c.n_layer - 1));
     }
     for (const std::string& tap : options.taps) check_tap(tap, options.first, stop);
+    if (past) prepare(*past, c, n_window == 1 && options.first == 0 && stop == c.n_layer);
 
     Taps kept;
     Scratch scratch(resid.rows(), c);
@@ -232,11 +266,12 @@ Taps run_blocks(const Gpt2& model, Tensor& resid, int64_t n_window, const RunOpt
         BlockTaps taps(options.taps, layer, kept);
         const Gpt2Block& block = model.blocks[layer];
         taps.keep("resid_pre", resid.matrix());
-        run_attention(block, c, n_window, resid, scratch, taps);
+        run_attention(block, c, n_window, resid, scratch, taps, past, layer);
         taps.keep("resid_mid", resid.matrix());
         run_mlp(block, resid, scratch, taps);
         taps.keep("resid_post", resid.matrix());
     }
+    if (past) past->n_token += resid.rows();
     return kept;
 }
 

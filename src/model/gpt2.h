@@ -55,8 +55,17 @@ std::string describe(const Gpt2& model);
 Tensor embed_ids(const Gpt2& model, std::span<const int> ids, int64_t n_window,
                  bool add_positions = true);
 
-/// Adds the position embeddings to embeddings of one's own, [n_window * n_token, d_model].
-void add_position_embeddings(const Gpt2& model, Tensor& embeddings, int64_t n_window);
+/// Adds the position embeddings to embeddings of one's own, [n_window * n_token, d_model]; the
+/// first of a window stands at the position `first`.
+void add_position_embeddings(const Gpt2& model, Tensor& embeddings, int64_t n_window,
+                             int64_t first = 0);
+
+/// The keys and values of the tokens that one window begins with (the field's KV cache): tokens
+/// after them are computed without another pass over those before.
+struct Past {
+    int64_t n_token = 0;
+    std::vector<Tensor> keys = {}, values = {};  ///< of every block, [n_ctx, d_model]
+};
 
 struct RunOptions {
     int64_t first = 0;  ///< first block to run
@@ -66,6 +75,9 @@ struct RunOptions {
     /// mlp_out, resid_post. All are [n_window * n_token, width], but attn_scores and attn_pattern
     /// [n_window, n_head, n_token, n_token].
     std::vector<std::string> taps = {};
+    /// Where given, `resid` is what comes after these tokens in one window, and its keys and
+    /// values are added to them; all blocks run, and no pattern is kept.
+    Past* past = nullptr;
 };
 
 /// The parts of "blocks.N.NAME"; layer -1 and no name where it is written in any other way.

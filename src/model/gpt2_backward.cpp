@@ -9,6 +9,7 @@
 #include "core/ensure.h"
 #include "core/parallel.h"
 #include "math/vector_ops.h"
+#include "model/attention.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
 

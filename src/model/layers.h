@@ -48,25 +48,6 @@ void gelu(ConstMatrixView x, MatrixView y);
 /// grad *= gelu'(x): turns grad_y into grad_x where it stands.
 void gelu_backward(ConstMatrixView x, MatrixView grad);
 
-/// What causal_attention can keep beside its result; null where it is not wanted.
-struct AttentionTaps {
-    Tensor* scores = nullptr;   ///< [n_window, n_head, n_token, n_token], -infinity where masked
-    Tensor* pattern = nullptr;  ///< the same shape; each row sums to 1
-};
-
-/// Causal self-attention of every head over every window (Vaswani et al. 2017, eq. 1).
-/// qkv [n_window * n_token, 3 * d_model] holds queries, keys and values side by side, each cut
-/// into n_head heads; z [n_window * n_token, d_model] receives softmax(q k^T / sqrt(d_head)) v.
-void causal_attention(ConstMatrixView qkv, int64_t n_window, int64_t n_head, MatrixView z,
-                      const AttentionTaps& taps = {});
-
-/// Gradients of queries, keys and values, side by side in grad_qkv [n_window * n_token, 3 *
-/// d_model]. q, k, v and grad_z are [n_window * n_token, d_model]; the pattern is computed once
-/// more.
-void causal_attention_backward(ConstMatrixView q, ConstMatrixView k, ConstMatrixView v,
-                               int64_t n_window, int64_t n_head, ConstMatrixView grad_z,
-                               MatrixView grad_qkv);
-
 /// Throws unless there is one target for each of n_row rows, all of them ids of the vocabulary.
 void check_targets(std::span<const int> targets, int64_t n_row, int64_t d_vocab, const char* where);
 

@@ -53,6 +53,15 @@ double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+/// The end of a text that grows, as much as fits beside the count.
+std::string tail(const std::string& text) {
+    constexpr size_t most = 48;  // bytes
+    if (text.size() <= most) return text;
+    size_t begin = text.size() - most;
+    while (begin < text.size() && (text[begin] & 0xC0) == 0x80) ++begin;  // no part of a character
+    return "..." + text.substr(begin);
+}
+
 }  // namespace
 
 Progress::Progress(std::string did, int64_t n_step, std::string unit, double between_lines)
@@ -64,7 +73,7 @@ Progress::Progress(std::string did, int64_t n_step, std::string unit, double bet
       begin_(Clock::now()),
       written_(begin_) {}
 
-void Progress::step(int64_t n) {
+void Progress::step(int64_t n, const std::string& made) {
     // Count every step, but write only once in a while.
     std::lock_guard lock(mutex_);
     n_done_ += n;
@@ -74,6 +83,7 @@ void Progress::step(int64_t n) {
     // Rewrite the line on a terminal; add one elsewhere.
     std::string line = format("%s %ld of %ld %s; %s", did_.c_str(), n_done_, n_step_, unit_.c_str(),
                               time_left().c_str());
+    if (terminal_ && !made.empty()) line += ": " + tail(made);
     line = visible_text(line, false);
     emit(terminal_ ? erase_line + cut_to_row(line) : line + "\n");
     line_shown_ = terminal_;

@@ -21,8 +21,9 @@ public:
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    /// n steps are done. Any thread may call this.
-    void step(int64_t n = 1);
+    /// n steps are done. Any thread may call this. Of `made`, a text that grows with the steps, a
+    /// terminal shows the end.
+    void step(int64_t n = 1, const std::string& made = "");
 
     /// n steps need not be done: they count as done, but not for the time that is left.
     void skip(int64_t n);

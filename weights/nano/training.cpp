@@ -15,6 +15,7 @@
 #include "math/muon.h"
 #include "math/stats.h"
 #include "math/vector_ops.h"
+#include "model/generate.h"
 #include "model/gpt2_backward.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
@@ -319,27 +320,11 @@ double validation_loss(const Gpt2& model, std::span<const int> ids, int64_t n_wi
 std::vector<int> continue_text(const Gpt2& model, std::vector<int> ids,
                                const SampleOptions& options) {
     Rng rng(options.seed);
+    Continuation text(model, std::move(ids));
     for (int64_t n = 0; n < options.n_token; ++n) {
-        // Run what fits into the context, and take the logits of its last token.
-        std::span<const int> all(ids);
-        Tensor resid = embed_ids(
-            model, all.last(std::min(all.size(), static_cast<size_t>(model.config.n_ctx))), 1);
-        run_blocks(model, resid, 1);
-        Tensor last({1, model.config.d_model});
-        std::ranges::copy(resid.row(resid.rows() - 1), last.data.begin());
-        Tensor logits = unembed(model, last);
-
-        // Draw a point on the line on which every token has the length of its probability.
-        for (Real& value : logits.data) value /= static_cast<Real>(options.temperature);
-        Real total = exp_and_sum(logits.data, maximum(logits.data));
-        double rest = rng.uniform() * static_cast<double>(total);
-        int id = 0;
-        while (id + 1 < static_cast<int>(logits.size()) && rest >= logits.data[id]) {
-            rest -= logits.data[id++];
-        }
-        ids.push_back(id);
+        text.append(choose_token(text.logits(), {.temperature = options.temperature}, rng));
     }
-    return ids;
+    return text.ids();
 }
 
 }  // namespace vimach::nano
