@@ -13,7 +13,6 @@ namespace {
 
 constexpr int64_t latent_block = 256;  // latents whose decoder rows stay in the cache together
 constexpr int64_t piece_latents = 128;
-constexpr int64_t row_grain = 32;  // rows of elementwise work given to a thread at a time
 
 /// 64 bytes: one register of AVX-512, two of AVX2.
 typedef Real Vec __attribute__((vector_size(64), may_alias));

@@ -141,7 +141,12 @@ void gelu(ConstMatrixView x, MatrixView y) {
         for (int64_t i = begin; i < end; ++i) {
             const Real* in = x.data + i * x.stride;
             Real* out = y.data + i * y.stride;
-#pragma GCC ivdep  // in and out are one row or do not overlap: every j is on its own
+            // in and out are one row or do not overlap: every j is on its own
+#ifdef __clang__
+#pragma clang loop vectorize(assume_safety)
+#else
+#pragma GCC ivdep
+#endif
             for (int64_t j = 0; j < x.cols; ++j) {
                 Real v = in[j], twice_u = sqrt_8_over_pi * (v + cubic * v * v * v);
                 out[j] = v / (1 + vector_exp(-twice_u));
