@@ -28,10 +28,9 @@ PARTS    := $(filter-out %/chapter.cpp,$(wildcard chapters/*/*.cpp))
 objects    = $(patsubst %.cpp,build/$1/%.o,$2)
 program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
 build/double/%:   FLAGS := -DVIMACH_DOUBLE
-watched           = -O1 -g -fno-omit-frame-pointer -DVIMACH_PROGRAMS='"build/$1/"'
-build/sanitize/%: FLAGS := $(call watched,sanitize) -fno-sanitize-recover=all \
+build/sanitize/%: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                            -fsanitize=address,undefined
-build/tsan/%:     FLAGS := $(call watched,tsan) -fsanitize=thread
+build/tsan/%:     FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 .PHONY: all run run-full test verify sanitize tsan check bench clean help train-nano nano-card \
         differential fuzz weights/gpt2-shape $(NUMBERS) $(addprefix verify-,$(NUMBERS))
@@ -93,10 +92,10 @@ PROGRAMS         := $(CHAPTERS) train_nano verify
 $(addprefix build/,$(PROGRAMS)): build/%: \
     $$(call objects,float,$$(call sources_of,$$*)) build/float/libvimach.a
 	$(link)
-$(addprefix build/sanitize/,$(PROGRAMS)): build/sanitize/%: \
+$(addprefix build/sanitize/,$(CHAPTERS)): build/sanitize/%: \
     $$(call objects,sanitize,$$(call sources_of,$$*)) build/sanitize/libvimach.a
 	$(link)
-$(addprefix build/tsan/,$(PROGRAMS)): build/tsan/%: \
+$(addprefix build/tsan/,$(CHAPTERS)): build/tsan/%: \
     $$(call objects,tsan,$$(call sources_of,$$*)) build/tsan/libvimach.a
 	$(link)
 
@@ -156,11 +155,20 @@ $(addprefix verify-,$(NUMBERS)): verify-%: $$(call program_of,$$*) build/verify
 	@$< --quick --out out/verify/$* > out/verify/$*.txt
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
 
-sanitize: build/sanitize/tests/unit $(addprefix build/sanitize/,$(PROGRAMS))  ## run the tests under ASan and UBSan
-	build/sanitize/tests/unit
+# A short run of every chapter under a sanitizer.
+short_03 := --layers 0-1 --tokens 1024 --epochs 4
+short_04 := --starts 2 --steps 3
+short_run = @set -e; mkdir -p out/$1; $(foreach number,$(NUMBERS),echo "== $(number)"; \
+    build/$1/$(notdir $(call program_of,$(number))) --quick $(short_$(number)) \
+        --out out/$1 > out/$1/$(number).txt;)
 
-tsan: build/tsan/tests/unit $(addprefix build/tsan/,$(PROGRAMS))  ## run the tests of threads under TSan
-	build/tsan/tests/unit -tc='*thread*,parallel*,progress*'
+sanitize: all build/verify build/train_nano build/sanitize/tests/unit $(addprefix build/sanitize/,$(CHAPTERS))  ## run unit tests and chapters under ASan and UBSan
+	build/sanitize/tests/unit
+	$(call short_run,sanitize)
+
+tsan: build/tsan/tests/unit $(addprefix build/tsan/,$(CHAPTERS))  ## run the tests of threads and the chapters under TSan
+	build/tsan/tests/unit -tc='parallel*,matmul*,progress: steps*,forward: the same*,backward: gradients*'
+	$(call short_run,tsan)
 
 check: build/float/tests/unit  ## check house rules, headers, and the code with the tools installed
 	@tests/check.sh

@@ -12,11 +12,6 @@
 #include "support.h"
 #include "text/utf8.h"
 
-// The folder of the programs that the tests run; each build with sanitizers runs its own.
-#ifndef VIMACH_PROGRAMS
-#define VIMACH_PROGRAMS "build/"
-#endif
-
 namespace vimach::test {
 
 /// The absolute path of a file of the project.
@@ -25,7 +20,7 @@ inline std::string absolute(const std::string& path) {
 }
 
 /// The absolute path of a program, given its name.
-inline std::string program(const std::string& name) { return absolute(VIMACH_PROGRAMS + name); }
+inline std::string program(const std::string& name) { return absolute("build/" + name); }
 
 struct Outcome {
     int status;
