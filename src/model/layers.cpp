@@ -142,9 +142,7 @@ void gelu(ConstMatrixView x, MatrixView y) {
             const Real* in = x.data + i * x.stride;
             Real* out = y.data + i * y.stride;
             // in and out are one row or do not overlap: every j is on its own
-#ifdef __clang__
-#pragma clang loop vectorize(assume_safety)
-#else
+#ifndef __clang__
 #pragma GCC ivdep
 #endif
             for (int64_t j = 0; j < x.cols; ++j) {
