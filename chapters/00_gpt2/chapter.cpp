@@ -40,7 +40,7 @@ const ChapterInfo info = {
                 {"--bytes", "", "take text that is not UTF-8 as it is"},
                 {"--generate", "N", "tokens to continue the text by (20)"},
                 {"--temperature", "T", "draw the tokens: logits are divided by T (0: the best)"},
-                {"--top-k", "K", "draw among the K most probable only (0: among all)"}},
+                {"--top-k", "K", "draw among the K most probable tokens only (all)"}},
     .has_presets = false};
 
 /// The residual stream after the last block: all that the model has to say about a window.
@@ -126,7 +126,7 @@ void chapter(const Options& options, Page& page) {
     Tokenizer tokenizer = tokenizer_of(model);
     settings.sampling.temperature = options.real("--temperature", 0, 0);
     settings.sampling.top_k =
-        options.integer("--top-k", model.config.d_vocab, 1, model.config.d_vocab);
+        options.has("--top-k") ? options.integer("--top-k", 1, 1, model.config.d_vocab) : 0;
     if (options.has("--top-k") && settings.sampling.temperature == 0) {
         throw UsageError("nothing is drawn at temperature 0", "--top-k", "pass --temperature too");
     }

@@ -152,8 +152,7 @@ std::string density_text(const Examined& trained, const Examined& untrained) {
         "FVU %.4f, L0 (active latents of a token) %.1f of at most %ld; untrained: FVU %.4f, L0 "
         "%.1f. Density %.4f, at most k / n_latent = %.4f; of latents that are active at all: mean "
         "%.4f, median %.4f. Share of latents that are active on at least one token: %.4f "
-        "(possible: "
-        "%.4f; before training: %.4f).",
+        "(possible: %.4f; before training: %.4f).",
         now.fvu, now.l0, trained.top_k, start.fvu, start.l0, now.density(), ceiling,
         active_density(now, mean_of), active_density(now, median_of), now.ever_active(),
         std::min(1.0, ceiling * static_cast<double>(now.n_row)), start.ever_active());
