@@ -5,7 +5,7 @@ MARCH    ?= native
 CXXFLAGS ?= -O3 -march=$(MARCH)
 # -Wno-restrict: g++ 12 wrongly sees an overlap in "text" + std::string (its bug 105651); clang has
 # no such warning.
-WARNINGS := -Wall -Wextra $(if $(findstring clang,$(CXX)),,-Wno-restrict) $(if $(CI),-Werror)
+WARNINGS  = -Wall -Wextra $(if $(findstring clang,$(CXX)),,-Wno-restrict) $(if $(CI),-Werror)
 # sqrt needs no errno and a comparison no trap; without these, loops with them become SIMD code on
 # every processor (with the trap, exp stays scalar on all that have no AVX-512). No value depends on
 # either.
@@ -23,14 +23,17 @@ TRAINER  := weights/nano/training.cpp weights/nano/texts.cpp
 TESTS    := $(wildcard tests/*_test.cpp)
 PARTS    := $(filter-out %/chapter.cpp,$(wildcard chapters/*/*.cpp))
 
-# Builds of the same sources: float (the product), double (checks derivatives), and two that watch
-# memory and threads while they run.
+# Builds of the same sources: float (the product), double (checks derivatives), two that watch
+# memory and threads while they run, and one for clang's fuzzer.
 objects    = $(patsubst %.cpp,build/$1/%.o,$2)
 program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
 build/double/%:   FLAGS := -DVIMACH_DOUBLE
 build/sanitize/%: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                            -fsanitize=address,undefined
 build/tsan/%:     FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+build/fuzz/%:     CXX   := clang++
+build/fuzz/%:     FLAGS := -O1 -g -fno-sanitize-recover=all \
+                           -fsanitize=fuzzer-no-link,address,undefined
 
 .PHONY: all run run-full test verify sanitize tsan check bench clean help train-nano nano-card \
         differential fuzz weights/gpt2-shape $(NUMBERS) $(addprefix verify-,$(NUMBERS))
@@ -53,14 +56,11 @@ say     = $(if $(V),,@echo "$1 $2" &&)
 compile = $(call say,CXX,$<) mkdir -p $(@D) && $(COMPILE) $(FLAGS) -c $< -o $@
 link    = $(call say,LD,$@) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
-build/float/%.o: %.cpp | build/packages
-	$(compile)
-build/double/%.o: %.cpp | build/packages
-	$(compile)
-build/sanitize/%.o: %.cpp | build/packages
-	$(compile)
-build/tsan/%.o: %.cpp | build/packages
-	$(compile)
+define object_rule
+build/$1/%.o: %.cpp | build/packages
+	$$(compile)
+endef
+$(foreach build,float double sanitize tsan fuzz,$(eval $(call object_rule,$(build))))
 
 define packages_missing
 The compiler or a package is missing; the error above names it. Install what your system calls
@@ -181,15 +181,14 @@ differential: build/float/tests/unit  ## compare 20,000 random strings with npm'
 # The fuzzer is clang's; SECONDS of each target, with a corpus kept in out/fuzz.
 SECONDS  ?= 600
 TARGETS  := json safetensors tokenizer html config sentences
-$(addprefix build/fuzz_,$(TARGETS)): build/fuzz_%: tests/fuzz_main.cpp tests/fuzz_targets.cpp \
-    chapters/05_him_her_ged/sentences.cpp $(SOURCES)
-	@mkdir -p build
-	clang++ -std=c++20 -O1 -g -I. -Isrc -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -DFUZZ_TARGET=fuzz_$* $^ $(LIBRARIES) -o $@
+FUZZED   := tests/fuzz_targets.cpp chapters/05_him_her_ged/sentences.cpp $(SOURCES)
+$(addprefix build/fuzz/,$(TARGETS)): build/fuzz/%: tests/fuzz_main.cpp $(call objects,fuzz,$(FUZZED))
+	$(call say,LD,$@) $(COMPILE) $(FLAGS) -fsanitize=fuzzer \
+	    -DFUZZ_TARGET=fuzz_$* $^ $(LIBRARIES) -o $@
 
-fuzz: $(addprefix build/fuzz_,$(TARGETS))  ## fuzz each target for SECONDS (600) with clang's libFuzzer
+fuzz: $(addprefix build/fuzz/,$(TARGETS))  ## fuzz each target for SECONDS (600) with clang's libFuzzer
 	@set -e; for target in $(TARGETS); do mkdir -p out/fuzz/$$target; \
-	    build/fuzz_$$target -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 \
+	    build/fuzz/$$target -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 \
 	        -artifact_prefix=out/fuzz/$$target- out/fuzz/$$target tests/fuzz/$$target \
 	        2> out/fuzz/$$target.log || { tail -n 40 out/fuzz/$$target.log; exit 1; }; \
 	    echo "$$target: no finding"; grep -E 'number_of_executed|DONE' out/fuzz/$$target.log; done

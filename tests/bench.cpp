@@ -224,7 +224,7 @@ void bench_generate() {
         Continuation text(model, ids);
         auto begin = std::chrono::steady_clock::now();
         for (int i = 0; i < n_more; ++i) {
-            text.append(most_probable(text.logits().data, 1).front());
+            text.append(largest(text.logits().data, 1).front());
         }
         std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
         ours = std::min(ours, took.count() / n_more);

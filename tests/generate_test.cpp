@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/ensure.h"
+#include "math/vector_ops.h"
 #include "model/gpt2_file.h"
 #include "support.h"
 
@@ -19,9 +20,7 @@ Tensor logits_of_pass(const Gpt2& model, std::span<const int> ids) {
     ids = ids.last(std::min(ids.size(), static_cast<size_t>(model.config.n_ctx)));
     Tensor resid = embed_ids(model, ids, 1);
     run_blocks(model, resid, 1);
-    Tensor last({1, model.config.d_model});
-    std::ranges::copy(resid.row(resid.rows() - 1), last.data.begin());
-    return unembed(model, last);
+    return unembed_last(model, resid);
 }
 
 /// The largest difference as a share of the largest number.
@@ -99,8 +98,8 @@ TEST_CASE("generate: a past takes several tokens at a time, and what does not fi
 TEST_CASE("generate: the best token, the best few, and draws in proportion") {
     Tensor logits = logits_from({0, 2, 1, 2});
     Rng rng(1);
-    CHECK(most_probable(logits.data, 3) == std::vector<int>{1, 3, 2});
-    CHECK(most_probable(logits.data, 9).size() == 4);
+    CHECK(largest(logits.data, 3) == std::vector<int>{1, 3, 2});
+    CHECK(largest(logits.data, 9).size() == 4);
     CHECK(choose_token(logits, {}, rng) == 1);
     CHECK(choose_token(logits, {.temperature = 1, .top_k = 1}, rng) == 1);
 

@@ -13,6 +13,7 @@
 #include "core/ensure.h"
 #include "core/files.h"
 #include "figures.h"
+#include "math/vector_ops.h"
 #include "model/generate.h"
 #include "model/gpt2_file.h"
 #include "model/layers.h"
@@ -63,14 +64,7 @@ Losses losses_of(const Gpt2& model, std::span<const int> ids) {
     return losses;
 }
 
-/// Logits of the token that follows a residual stream.
-Tensor last_logits(const Gpt2& model, const Tensor& resid) {
-    Tensor last({1, model.config.d_model});
-    std::ranges::copy(resid.row(resid.rows() - 1), last.data.begin());
-    return unembed(model, last);
-}
-
-int best_guess(const Tensor& logits) { return most_probable(logits.data, 1).front(); }
+int best_guess(const Tensor& logits) { return largest(logits.data, 1).front(); }
 
 double probability(const Tensor& logits, int id) {
     return std::exp(-cross_entropy(logits.matrix(), std::span(&id, 1))[0]);
@@ -105,7 +99,7 @@ Inside look_inside(const Gpt2& model, std::span<const int> window) {
     Tensor resid = embed_ids(model, window, 1);
     auto speak = [&] {
         inside.lens.push_back(next_token_losses(model, resid, window, 1));
-        Tensor logits = last_logits(model, resid);
+        Tensor logits = unembed_last(model, resid);
         inside.guesses.push_back({best_guess(logits), probability(logits, best_guess(logits))});
     };
     speak();
@@ -142,7 +136,7 @@ void chapter(const Options& options, Page& page) {
     page.about("model: %s", describe(model).c_str());
     page.about("text: %s", describe_text(ids, model.config.n_ctx).c_str());
 
-    page.step("See the way of the data: what can be tapped in each block N, as blocks.N.NAME.");
+    page.step("Follow the data: what can be tapped in each block N, as blocks.N.NAME.");
     page.figure(flow_figure(read_text(chapter_file(info, "data/flow.txt"))));
     page.say(tap_list());
 
@@ -158,7 +152,7 @@ void chapter(const Options& options, Page& page) {
     page.step("Ask for the next token; then take the best guess, append it, ask again.");
     Continuation continued(model, ids);
     Table top = {.header = {"next token", "id", "probability"}};
-    for (int id : most_probable(continued.logits().data, settings.n_top)) {
+    for (int id : largest(continued.logits().data, settings.n_top)) {
         add_row(top, {quoted(tokenizer, id), std::to_string(id),
                       format("%.4f", probability(continued.logits(), id))});
     }

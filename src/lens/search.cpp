@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -27,17 +26,6 @@ std::vector<Real> inverse_lengths(const Tensor& m) {
         inverse[i] = square > 0 ? 1 / std::sqrt(square) : 0;
     }
     return inverse;
-}
-
-/// The ids of the n largest scores, best first; of equal ones the lower id first.
-std::vector<int> largest(std::span<const Real> scores, int64_t n) {
-    std::vector<int> ids(scores.size());
-    std::iota(ids.begin(), ids.end(), 0);
-    std::ranges::partial_sort(ids, ids.begin() + n, [&](int a, int b) {
-        return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
-    });
-    ids.resize(static_cast<size_t>(n));
-    return ids;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "math/vector_ops.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/parallel.h"
 
@@ -82,6 +83,16 @@ Real maximum(std::span<const Real> x) {
     }
     for (size_t l = 0; i < x.size(); ++i, ++l) lane[l] = std::max(lane[l], x[i]);
     return *std::max_element(lane, lane + n_lane);
+}
+
+std::vector<int> largest(std::span<const Real> x, int64_t n) {
+    std::vector<int> order(x.size());
+    std::iota(order.begin(), order.end(), 0);
+    n = std::min(n, std::ssize(order));
+    std::partial_sort(order.begin(), order.begin() + n, order.end(),
+                      [&](int a, int b) { return x[a] != x[b] ? x[a] > x[b] : a < b; });
+    order.resize(static_cast<size_t>(n));
+    return order;
 }
 
 Real exp_and_sum(std::span<Real> x, Real shift) {

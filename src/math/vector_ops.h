@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/tensor.h"
 
@@ -82,6 +83,10 @@ Real sum_squared_deviations(std::span<const Real> x, Real mean);
 
 /// Largest element; x must not be empty.
 Real maximum(std::span<const Real> x);
+
+/// The places of the n largest elements (of all, where there are fewer), largest first; of equal
+/// ones the first one first.
+std::vector<int> largest(std::span<const Real> x, int64_t n);
 
 /// Replaces x by e^(x - shift) and returns the sum of the results.
 Real exp_and_sum(std::span<Real> x, Real shift);

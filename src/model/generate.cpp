@@ -3,7 +3,6 @@
 #include "model/generate.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/ensure.h"
 #include "math/vector_ops.h"
@@ -30,28 +29,15 @@ void Continuation::read(std::span<const int> ids) {
     Tensor resid = embed_ids(*model_, ids, 1, false);
     add_position_embeddings(*model_, resid, 1, past_.n_token);
     run_blocks(*model_, resid, 1, {.past = &past_});
-    Tensor last({1, model_->config.d_model});
-    std::ranges::copy(resid.row(resid.rows() - 1), last.data.begin());
-    logits_ = unembed(*model_, last);
-}
-
-std::vector<int> most_probable(std::span<const Real> logits, int64_t n) {
-    std::vector<int> order(logits.size());
-    std::iota(order.begin(), order.end(), 0);
-    n = std::min(n, std::ssize(order));
-    std::partial_sort(order.begin(), order.begin() + n, order.end(), [&](int a, int b) {
-        return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-    });
-    order.resize(static_cast<size_t>(n));
-    return order;
+    logits_ = unembed_last(*model_, resid);
 }
 
 int choose_token(const Tensor& logits, const Sampling& sampling, Rng& rng) {
-    if (sampling.temperature <= 0) return most_probable(logits.data, 1).front();
+    if (sampling.temperature <= 0) return largest(logits.data, 1).front();
 
     // Keep the tokens in the order of their ids, or the best of them in their own.
     bool all = sampling.top_k < 1;
-    std::vector<int> ids = all ? std::vector<int>{} : most_probable(logits.data, sampling.top_k);
+    std::vector<int> ids = all ? std::vector<int>{} : largest(logits.data, sampling.top_k);
     std::vector<Real> weights;
     if (all) weights = logits.data;
     for (int id : ids) weights.push_back(logits.data[id]);

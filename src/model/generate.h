@@ -45,7 +45,4 @@ struct Sampling {
 /// id counts as the more probable.
 int choose_token(const Tensor& logits, const Sampling& sampling, Rng& rng);
 
-/// The ids of the n most probable tokens, best first; of equal ones the lower id first.
-std::vector<int> most_probable(std::span<const Real> logits, int64_t n);
-
 }  // namespace vimach

@@ -298,6 +298,12 @@ Tensor unembed(const Gpt2& model, const Tensor& resid) {
     return logits;
 }
 
+Tensor unembed_last(const Gpt2& model, const Tensor& resid) {
+    Tensor last({1, model.config.d_model});
+    std::ranges::copy(resid.row(resid.rows() - 1), last.data.begin());
+    return unembed(model, last);
+}
+
 std::vector<double> next_token_losses(const Gpt2& model, const Tensor& resid,
                                       std::span<const int> ids, int64_t n_window) {
     ensure(static_cast<int64_t>(ids.size()) == resid.rows(), "ids and rows differ in number",

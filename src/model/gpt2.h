@@ -109,6 +109,9 @@ Tensor final_norm(const Gpt2& model, const Tensor& resid);
 /// [n, d_model] -> [n, d_vocab].
 Tensor unembed(const Gpt2& model, const Tensor& resid);
 
+/// The same of the last row only, which says what follows a text: [1, d_vocab].
+Tensor unembed_last(const Gpt2& model, const Tensor& resid);
+
 /// Loss of every prediction, in nats: entry i of a window of n_token ids is the cross-entropy of
 /// id i + 1 given the ids up to i, so n_window * (n_token - 1) entries. `resid` is the stream
 /// after the last block. Logits are computed a few rows at a time, never all at once.
