@@ -152,7 +152,7 @@ verify: $(addprefix verify-,$(NUMBERS))  ## compare every chapter with its known
 $(addprefix verify-,$(NUMBERS)): verify-%: $$(call program_of,$$*) build/verify
 	@rm -rf out/verify/$*
 	@mkdir -p out/verify
-	@$< --quick --out out/verify/$* > out/verify/$*.txt
+	@$< --quick --lang en --out out/verify/$* > out/verify/$*.txt
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
 
 # A short run of every chapter under a sanitizer.

@@ -30,8 +30,10 @@ public:
     /// Gives the chapter a claims.tsv with these rows.
     void write_claims(const std::string& rows) {
         std::filesystem::create_directories(folder_.file("chapters/07_why"));
-        write_raw(folder_.file("chapters/07_why/claims.tsv"),
-                  "id\tclaim\tdocument\tmeasure\tcontrol\tside\tthreshold\twhy\n" + rows);
+        write_raw(
+            folder_.file("chapters/07_why/claims.tsv"),
+            "id\tclaim\tdocument\tmeasure\tcontrol\tside\tthreshold\twhy\tclaim_vi\twhy_vi\n" +
+                rows);
     }
 
     std::string file(const std::string& name) const { return folder_.file(name); }
@@ -44,8 +46,8 @@ private:
 };
 
 inline const std::string claim_rows =
-    "7a\tit is <so>\t63 %\thow much\twithout it\tat least\t0.5\thalf\n"
-    "7b other\tit is otherwise\tmany\thow many\tby chance\tat most\t0.1\tfew\n";
+    "7a\tit is <so>\t63 %\thow much\twithout it\tat least\t0.5\thalf\tđúng <vậy>\tmột nửa\n"
+    "7b other\tit is otherwise\tmany\thow many\tby chance\tat most\t0.1\tfew\tkhác\tít\n";
 
 inline const ChapterInfo why_chapter = {.name = "07_why",
                                         .purpose = "Why is it so?",

@@ -3,6 +3,7 @@
 # what runs, shows what failed, counts what was skipped for each reason, and closes with "N passed,
 # N failed, N skipped" over test cases and lines.
 # Usage: tests/run.sh CHAPTER...   (`make test` builds first and passes the chapters)
+export LC_ALL=C  # known outputs are English
 log=out/test
 rm -rf "$log"
 mkdir -p "$log"

@@ -266,9 +266,12 @@ TEST_CASE("claims: the table of a run") {
 
 namespace {
 
-const std::string head = "id\tclaim\tdocument\tmeasure\tcontrol\tside\tthreshold\twhy\n";
-const std::string first_row = "1a\tit is so\t63 %\thow much\twithout\tat least\t0.5\thalf\n";
-const std::string second_row = "1b x\tso too\tmany\thow many\twithout\tat most\t-1e-3\tfew\n";
+const std::string head =
+    "id\tclaim\tdocument\tmeasure\tcontrol\tside\tthreshold\twhy\tclaim_vi\twhy_vi\n";
+const std::string first_row =
+    "1a\tit is so\t63 %\thow much\twithout\tat least\t0.5\thalf\tlà vậy\tnửa\n";
+const std::string second_row =
+    "1b x\tso too\tmany\thow many\twithout\tat most\t-1e-3\tfew\tcũng vậy\tít\n";
 
 /// What read_claims says of a file, after the file's name.
 std::string refusal(const test::TempFolder& folder, const std::string& text) {
@@ -283,10 +286,10 @@ std::string refusal(const test::TempFolder& folder, const std::string& text) {
 std::string row_with(size_t column, const std::string& cell) {
     std::string out;
     size_t at = 0;
-    for (size_t i = 0; i < 8; ++i) {
+    for (size_t i = 0; i < 10; ++i) {
         size_t end = first_row.find_first_of("\t\n", at);
         out += i == column ? cell : first_row.substr(at, end - at);
-        out += i < 7 ? '\t' : '\n';
+        out += i < 9 ? '\t' : '\n';
         at = end + 1;
     }
     return out;
@@ -307,6 +310,8 @@ TEST_CASE("claims.tsv: a file is read row by row") {
     CHECK(claims[0].at_least);
     CHECK(claims[0].threshold == 0.5);
     CHECK(claims[0].why == "half");
+    CHECK(claims[0].claim_vi == "là vậy");
+    CHECK(claims[0].why_vi == "nửa");
     CHECK(claims[1].id == "1b x");
     CHECK(!claims[1].at_least);
     CHECK(claims[1].threshold == -1e-3);
@@ -317,8 +322,8 @@ TEST_CASE("claims.tsv: a file is read row by row") {
 TEST_CASE("claims.tsv: what is wrong is refused with its line") {
     test::TempFolder folder;
     const std::string header =
-        "the first line does not name the eight columns (FILE, line 1): write id, claim, document, "
-        "measure, control, side, threshold, why, with tabs between";
+        "the first line does not name the ten columns (FILE, line 1): write id, claim, document, "
+        "measure, control, side, threshold, why, claim_vi, why_vi, with tabs between";
     CHECK(refusal(folder, "") == header);
     CHECK(refusal(folder, first_row) == header);
     CHECK(refusal(folder, "id\t" + head + first_row) == header);
@@ -329,14 +334,16 @@ TEST_CASE("claims.tsv: what is wrong is refused with its line") {
         std::string found = refusal(folder, head + rows);
         CHECK_MESSAGE(found.starts_with(error), found);
     };
-    starts(first_row + "1b\tso too\n", "a claim has 2 columns, not 8 (FILE, line 3): ");
-    starts("\n" + first_row.substr(3), "a claim has 7 columns, not 8 (FILE, line 3): ");
-    starts(row_with(7, "half\tand more"), "a claim has 9 columns, not 8 (FILE, line 2): ");
+    starts(first_row + "1b\tso too\n", "a claim has 2 columns, not 10 (FILE, line 3): ");
+    starts("\n" + first_row.substr(3), "a claim has 9 columns, not 10 (FILE, line 3): ");
+    starts(row_with(7, "half\tand more"), "a claim has 11 columns, not 10 (FILE, line 2): ");
     const char* names[] = {"id", "claim", "document", "measure", "control", "side", "threshold"};
     for (size_t i = 0; i < 7; ++i) {
         starts(row_with(i, ""), std::string("a claim has no ") + names[i] + " (FILE, line 2): ");
     }
     starts(row_with(7, ""), "a claim has no why (FILE, line 2): ");
+    starts(row_with(8, ""), "a claim has no claim_vi (FILE, line 2): ");
+    starts(row_with(9, ""), "a claim has no why_vi (FILE, line 2): ");
     starts(second_row + row_with(5, "over"), "the side is 'over' (FILE, line 3): write 'at least'");
     starts(row_with(5, "At least"), "the side is 'At least' (FILE, line 2): ");
     for (const char* number : {"half", "0.5 ", "0,5", "nan", "inf", "1e999"}) {

@@ -1,4 +1,4 @@
-// Claims 2i; see splice.h.
+// Claim 2i; see splice.h.
 // The activation is an MLP's: what takes its place goes through the rest of the MLP and is added to
 // the stream in front of it, and the remaining blocks run on.
 #include "splice.h"

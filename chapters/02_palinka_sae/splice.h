@@ -1,4 +1,4 @@
-// Claims 2i, the project's own: does an SAE keep what the model needs? Its reconstruction takes the
+// Claim 2i, the project's own: does an SAE keep what the model needs? Its reconstruction takes the
 // activation's place in the middle of a forward pass, and the loss is compared with that of the
 // clean pass and with that of a pass in which every row is the mean row. Beside it: a random
 // projection that leaves the same share of the variance unexplained.

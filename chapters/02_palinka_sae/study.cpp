@@ -32,6 +32,7 @@ Study read_study(const Options& options, Page& page, const ChapterInfo& info,
     for (int id : ids) kinds.push_back(kind_of(tokenizer.token_bytes(id)));
     page.model(model.source);
     page.about("model: %s", describe(model).c_str());
+    for (const std::string& remark : topic.remarks) page.about(remark);
     std::string tap = format("blocks.%ld.", layer) + activation;
     return {model, tokenizer, ids, layer, tap, topic, kinds, options.seed()};
 }
@@ -62,13 +63,6 @@ std::vector<int> unseen_text(const Study& study) {
     std::vector<int> ids = study.tokenizer.encode(read_input(path), {.source = path});
     ids.resize(std::min(ids.size(), static_cast<size_t>(study.model.config.n_ctx)));
     return ids;
-}
-
-std::string study_text(const Study& study) {
-    std::string text = format("passage: %zu tokens; topic: %zu words on %zu tokens",
-                              study.ids.size(), study.topic.ids.size(), study.topic.tokens.size());
-    for (const std::string& remark : study.topic.remarks) text += "; " + remark;
-    return text + ".";
 }
 
 }  // namespace vimach::ch02

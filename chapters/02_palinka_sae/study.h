@@ -40,7 +40,4 @@ Tensor activation_of(const Study& study, const std::string& name);
 /// A text that the SAE has not seen: chapter 0's, as much of it as the context holds.
 std::vector<int> unseen_text(const Study& study);
 
-/// "passage: 238 tokens; topic: 13 words on 16 tokens", and what became of other words.
-std::string study_text(const Study& study);
-
 }  // namespace vimach::ch02

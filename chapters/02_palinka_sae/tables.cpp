@@ -19,13 +19,11 @@ std::string percent(double share) { return format("%.1f %%", 100 * share); }
 }  // namespace
 
 std::string settings_text(const Study& study, const SaeConfig& config, const Lengths& l) {
-    std::string text = format(
+    return format(
         "%s, %ld wide; tied SAE with %ld latents, %ld kept; Adam %g, %ld epochs; passage: %zu "
         "tokens; topic: %zu words on %zu tokens",
         study.tap.c_str(), config.d_in, config.n_latent, config.top_k, l.rate, l.n_step,
         study.ids.size(), study.topic.ids.size(), study.topic.tokens.size());
-    for (const std::string& remark : study.topic.remarks) text += "; " + remark;
-    return text;
 }
 
 Table loss_table(const Arms& arms) {
@@ -192,11 +190,11 @@ std::string answer_text(const Groups& groups) {
     });
     return format(
         "%s of the active latents have a ratio of 2 or more for geography words, %s for random "
-        "words. In the first SAE %ld of them beat%s chance after correction for testing all "
+        "words. In the first SAE %ld of them %s chance after correction for testing all "
         "latents. The ten best have %s of their activation on marks and function words, untrained "
         "ones %s.",
         percent(high.measured.value).c_str(), percent(null.measure.value).c_str(), n_clear,
-        n_clear == 1 ? "s" : "", percent(filler.measured.value).c_str(),
+        n_clear == 1 ? "beats" : "beat", percent(filler.measured.value).c_str(),
         percent(filler.controls[1].measure.value).c_str());
 }
 

@@ -24,9 +24,9 @@ struct Row {
 };
 
 std::vector<Row> rows_of(const Claim& claim) {
-    std::vector<Row> rows = {{"this run", claim.measured, "s0", false}};
+    std::vector<Row> rows = {{local("this run"), claim.measured, "s0", false}};
     for (const Control& c : claim.controls) {
-        rows.push_back({c.name, c.measure, "s5", c.kind == Control::Kind::null});
+        rows.push_back({local(c.name), c.measure, "s5", c.kind == Control::Kind::null});
     }
     return rows;
 }
@@ -60,7 +60,7 @@ std::string row_svg(const Place& p, const Row& row, size_t i, bool beside) {
     double low = std::isfinite(interval.low) ? p.at(interval.low) : p.left;
     double high = std::isfinite(interval.high) ? p.at(interval.high) : p.right;
     std::string title =
-        "<title>" + escape_text(row.name + ": " + measure_text(row.measure)) + "</title>";
+        "<title>" + escape_text(row.name + ": " + local(measure_text(row.measure))) + "</title>";
     if (row.is_null) {
         out += format("<path class=\"band %s\" d=\"M%.1f %.1fH%.1fv10H%.1fz\">", row.kind, low,
                       y - 5, high, low) +
@@ -77,7 +77,7 @@ std::string row_svg(const Place& p, const Row& row, size_t i, bool beside) {
 /// The claimed side as a tint, the threshold as a line with its words above.
 std::string threshold_svg(const Place& p, const ClaimText& text, double bottom) {
     double x = p.at(text.threshold), end = text.at_least ? p.right : p.left;
-    std::string words = text.needed();
+    std::string words = local(text.needed());
     double room = text_width(words, font) / 2;
     double middle = std::clamp(x, p.left + room, std::max(p.left + room, p.right - room));
     return format("<path class=\"claimed\" d=\"M%.1f %.1fH%.1fV%.1fH%.1fz\"/>\n", x, p.top, end,
@@ -100,8 +100,9 @@ std::string axis_svg(const Place& p, double bottom) {
 }
 
 std::string description(const std::vector<Row>& rows, const ClaimText& text) {
-    std::string out = "Needed: " + text.needed() + ".";
-    for (const Row& row : rows) out += " " + row.name + ": " + measure_text(row.measure) + ".";
+    std::string out = local("Needed:") + " " + local(text.needed()) + ".";
+    for (const Row& row : rows)
+        out += " " + row.name + ": " + local(measure_text(row.measure)) + ".";
     return out;
 }
 
@@ -127,8 +128,8 @@ std::string claim_figure(const Claim& claim) {
         std::string content = threshold_svg(place, claim.text, bottom);
         for (size_t i = 0; i < rows.size(); ++i) content += row_svg(place, rows[i], i, beside);
         html += svg_figure(layout, layout_width(layout), bottom + axis_height,
-                           {.title = "Claim " + claim.text.id}, description(rows, claim.text),
-                           content + axis_svg(place, bottom));
+                           {.title = local("Claim") + " " + claim.text.id},
+                           description(rows, claim.text), content + axis_svg(place, bottom));
     }
     return html;
 }

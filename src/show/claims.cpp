@@ -13,8 +13,9 @@ namespace vimach {
 
 namespace {
 
-const std::vector<std::string> tsv_columns = {"id",      "claim", "document",  "measure",
-                                              "control", "side",  "threshold", "why"};
+const std::vector<std::string> tsv_columns = {"id",       "claim", "document",  "measure",
+                                              "control",  "side",  "threshold", "why",
+                                              "claim_vi", "why_vi"};
 
 std::vector<std::string> cut(const std::string& text, char at) {
     std::vector<std::string> parts(1);
@@ -28,9 +29,9 @@ std::vector<std::string> cut(const std::string& text, char at) {
 }
 
 ClaimText read_row(const std::vector<std::string>& cells, const std::string& place) {
-    const std::string remedy = "give every claim the eight columns of the first line";
+    const std::string remedy = "give every claim the ten columns of the first line";
     if (cells.size() != tsv_columns.size()) {
-        fail(format("a claim has %zu columns, not 8", cells.size()), place, remedy);
+        fail(format("a claim has %zu columns, not 10", cells.size()), place, remedy);
     }
     for (size_t i = 0; i < cells.size(); ++i) {
         if (cells[i].empty()) fail("a claim has no " + tsv_columns[i], place, remedy);
@@ -45,7 +46,8 @@ ClaimText read_row(const std::vector<std::string>& cells, const std::string& pla
     if (error != std::errc{} || end != number.data() + number.size() || !std::isfinite(threshold)) {
         fail("the threshold '" + number + "' is not a number", place, "write a number");
     }
-    return {cells[0], cells[1], cells[2], cells[3], cells[4], at_least, threshold, cells[7]};
+    return {cells[0], cells[1],  cells[2], cells[3], cells[4],
+            at_least, threshold, cells[7], cells[8], cells[9]};
 }
 
 bool holds(const ClaimText& text, double value) {
@@ -85,9 +87,10 @@ std::vector<ClaimText> read_claims(const std::string& path) {
     std::vector<ClaimText> claims;
     std::vector<std::string> lines = cut(read_text(path), '\n');
     if (cut(lines[0], '\t') != tsv_columns) {
-        fail(
-            "the first line does not name the eight columns", path + ", line 1",
-            "write id, claim, document, measure, control, side, threshold, why, with tabs between");
+        fail("the first line does not name the ten columns", path + ", line 1",
+             "write id, claim, document, measure, control, side, threshold, why, claim_vi, why_vi, "
+             "with "
+             "tabs between");
     }
     for (size_t i = 1; i < lines.size(); ++i) {
         if (lines[i].empty()) continue;

@@ -16,13 +16,15 @@ struct ClaimText {
     std::string id, claim, document, measure, control;
     bool at_least = true;
     double threshold = 0;
-    std::string why;  ///< the reason for the threshold
+    std::string why;                         ///< the reason for the threshold
+    std::string claim_vi = {}, why_vi = {};  ///< both in Vietnamese
 
     std::string needed() const;  ///< "at least 0.5"
 };
 
 /// The rows of a claims.tsv: a header line id, claim, document, measure, control, side, threshold,
-/// why; then a line a claim. Throws where a column or an id is missing, unknown or there twice.
+/// why, claim_vi, why_vi; then a line a claim. Throws where a column or an id is missing, unknown
+/// or there twice.
 std::vector<ClaimText> read_claims(const std::string& path);
 
 /// A claim and what a run measured for it.

@@ -38,6 +38,7 @@ std::vector<OptionHelp> all_options(const ChapterInfo& info) {
     list.push_back({"--seed", "N", "of every random number (1)"});
     list.push_back({"--out", "DIR", "where the report and the tables go (out/NN)"});
     list.push_back({"--quick", "", "the same with smaller counts"});
+    list.push_back({"--lang", "en|vi", "of the page and its verdicts (LANG's, or en)"});
     list.push_back({"--help", "", "this text"});
     list.push_back({"--version", "", "of this program and of what it stands on"});
     return list;
@@ -108,6 +109,18 @@ std::string Options::preset() const {
     if (name == "document" || name == "seed") return "document";
     if (name == "notebook" || name == "course") return "notebook";
     throw UsageError("there is no preset '" + name + "'", "--preset", "use document or notebook");
+}
+
+Language Options::language() const {
+    std::string name = text("--lang", "");
+    if (has("--lang") && name != "en" && name != "vi") {
+        throw UsageError("there is no language '" + name + "'", "--lang", "use en or vi");
+    }
+    for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
+        const char* value = std::getenv(variable);
+        if (name.empty() && value != nullptr) name = value;
+    }
+    return name.starts_with("vi") ? Language::vietnamese : Language::english;
 }
 
 int64_t Options::integer(const std::string& name, int64_t otherwise, int64_t low,

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "show/language.h"
+
 namespace vimach {
 
 struct OptionHelp {
@@ -38,6 +40,9 @@ public:
     /// --preset: "document", also where it is not given, or "notebook". The former names, seed and
     /// course, are taken as well. Throws UsageError for any other.
     std::string preset() const;
+
+    /// --lang, or what the environment asks for. Throws UsageError for an unknown one.
+    Language language() const;
 
     /// --seed of every random number: 1 where it is not given.
     uint64_t seed() const { return static_cast<uint64_t>(integer("--seed", 1, 0, 1'000'000'000)); }

@@ -46,7 +46,8 @@ std::string token_text(const Dashboard& d, int64_t token) {
 }
 
 std::string link_to(int64_t latent) {
-    return format("<a href=\"#latent-%ld\">latent %ld</a>", latent, latent);
+    return format("<a href=\"#latent-%ld\">", latent) + local(format("latent %ld", latent)) +
+           "</a>";
 }
 
 // --- the histogram ------------------------------------------------------------------------------
@@ -83,8 +84,8 @@ std::string bars(const Histogram& h, double left, double top, double step, doubl
 
 std::string histogram_text(const Histogram& h) {
     int64_t n_token = std::accumulate(h.counts.begin(), h.counts.end(), int64_t(0));
-    return format("%ld tokens at 0, %ld above, up to ", h.counts[0], n_token - h.counts[0]) +
-           number_text(h.high);
+    return local(format("%ld tokens at 0, %ld above, up to ", h.counts[0], n_token - h.counts[0]) +
+                 number_text(h.high));
 }
 
 std::string small_histogram(const LatentCard& card) {
@@ -97,10 +98,9 @@ std::string histogram_with_axes(const LatentCard& card) {
     constexpr double left = 34, top = 10, step = 11, height = 72;
     constexpr double right = left + step * (n_bin + 1), bottom = top + height;
     Histogram h = count_values(card.values);
-    std::string out =
-        format("<svg width=\"%g\" height=\"%g\" role=\"img\" aria-label=\"Histogram: ", right + 6,
-               bottom + 34) +
-        histogram_text(h) + "\">";
+    std::string out = format("<svg width=\"%g\" height=\"%g\" role=\"img\" aria-label=\"",
+                             right + 6, bottom + 34) +
+                      local("Histogram") + ": " + histogram_text(h) + "\">";
     for (auto [part, share] : {std::pair{0.0, 0.0}, {0.25, 0.5}, {1.0, 1.0}}) {
         double y = bottom - share * height;
         out += format("<path class=\"%s\" d=\"M%g %gH%g\"/>", part == 0 ? "axis" : "grid", left, y,
@@ -113,9 +113,9 @@ std::string histogram_with_axes(const LatentCard& card) {
     out +=
         svg_text(right, bottom + 14, "class=\"small\" text-anchor=\"end\"", number_text(h.high, 3));
     out += svg_text((left + right) / 2, bottom + 29, "class=\"small\" text-anchor=\"middle\"",
-                    "activation");
-    return out + "</svg>\n<p>Tokens by activation, heights as square roots: " + histogram_text(h) +
-           ".</p>\n";
+                    local("activation"));
+    return out + "</svg>\n<p>" + local("Tokens by activation, heights as square roots:") + " " +
+           histogram_text(h) + ".</p>\n";
 }
 
 // --- a latent -----------------------------------------------------------------------------------
@@ -157,11 +157,11 @@ std::string extreme_tokens(const Dashboard& d, const LatentCard& card) {
     std::ranges::stable_sort(active, std::greater(), [&](int64_t i) { return card.values[i]; });
     size_t n_high = std::min<size_t>(active.size(), n_top);
     size_t n_low = std::min<size_t>(active.size() - n_high, n_top);
-    std::string out = "<h4>Strongest tokens</h4>\n<ol>\n";
+    std::string out = "<h4>" + local("Strongest tokens") + "</h4>\n<ol>\n";
     for (int64_t i : std::span(active).first(n_high)) out += in_context(d, card, i);
     out += "</ol>\n";
     if (n_low == 0) return out;
-    out += "<h4>Weakest tokens on which it is active</h4>\n<ol>\n";
+    out += "<h4>" + local("Weakest tokens on which it is active") + "</h4>\n<ol>\n";
     std::ranges::reverse(active);
     for (int64_t i : std::span(active).first(n_low)) out += in_context(d, card, i);
     return out + "</ol>\n";
@@ -170,7 +170,8 @@ std::string extreme_tokens(const Dashboard& d, const LatentCard& card) {
 /// The latents whose decoder rows point most nearly the same way.
 std::string neighbours(const LatentCard& card) {
     if (card.near.empty()) return "";
-    std::string out = "<h4>Neighbours, by the cosine of their decoder rows</h4>\n<ol>\n";
+    std::string out =
+        "<h4>" + local("Neighbours, by the cosine of their decoder rows") + "</h4>\n<ol>\n";
     for (const auto& [latent, cosine] : card.near) {
         out += "<li>" + link_to(latent) + ": " + number_text(cosine, 2) + "</li>\n";
     }
@@ -179,39 +180,40 @@ std::string neighbours(const LatentCard& card) {
 
 std::string rival_text(const Dashboard& d, const LatentCard& card) {
     if (card.rival.empty()) return "";
-    return "<h4>To compare: " + escape_text(card.rival) + "</h4>\n" +
+    return "<h4>" + local("To compare:") + " " + escape_text(local(card.rival)) + "</h4>\n" +
            tinted_text(d, card.rival_values, "");
 }
 
 std::string latent_card(const Dashboard& d, const LatentCard& card) {
-    std::string name = format("latent %ld", card.latent);
+    std::string name = local(format("latent %ld", card.latent));
     const char* kind = card.latent == d.latents.front().latent ? "latent first" : "latent";
     std::string out = format("<section class=\"%s\" id=\"latent-%ld\">\n", kind, card.latent) +
-                      "<h3>" + name + " <small>" + escape_text(card.note) + "</small></h3>\n" +
-                      tinted_text(d, card.values, " passage") + rival_text(d, card) +
-                      "<div class=\"beside\">\n<div>\n" + extreme_tokens(d, card) +
-                      neighbours(card) + "</div>\n<div>\n<h4>Scores</h4>\n" +
-                      table_html(card.more_scores, "Scores of " + name) + "<h4>Histogram</h4>\n" +
-                      histogram_with_axes(card);
-    if (!card.extras.header.empty()) out += table_html(card.extras, "More about " + name);
+                      "<h3>" + name + " <small>" + escape_text(local(card.note)) +
+                      "</small></h3>\n" + tinted_text(d, card.values, " passage") +
+                      rival_text(d, card) + "<div class=\"beside\">\n<div>\n" +
+                      extreme_tokens(d, card) + neighbours(card) + "</div>\n<div>\n<h4>" +
+                      local("Scores") + "</h4>\n" +
+                      table_html(local(card.more_scores), local("Scores") + ", " + name) + "<h4>" +
+                      local("Histogram") + "</h4>\n" + histogram_with_axes(card);
+    if (!card.extras.header.empty())
+        out += table_html(local(card.extras), local("More") + ", " + name);
     return out + "</div>\n</div>\n</section>\n";
 }
 
 // --- lists --------------------------------------------------------------------------------------
 
 std::string list_table(const Dashboard& d, std::span<const LatentCard* const> cards,
-                       const char* name) {
+                       const std::string& name) {
     std::string out = std::string(
                           "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
                           "aria-label=\"") +
-                      name +
-                      "\">\n<table class=\"list\">\n<thead><tr><th scope=\"col\">latent</th>";
+                      name + "\">\n<table class=\"list\">\n<thead><tr><th scope=\"col\">" +
+                      local("latent") + "</th>";
     for (const std::string& column : d.columns) {
-        out += "<th scope=\"col\" class=\"n\">" + escape_text(column) + "</th>";
+        out += "<th scope=\"col\" class=\"n\">" + escape_text(local(column)) + "</th>";
     }
-    out +=
-        "<th scope=\"col\">histogram</th><th scope=\"col\">strongest token</th></tr></thead>\n"
-        "<tbody>\n";
+    out += "<th scope=\"col\">" + local("histogram") + "</th><th scope=\"col\">" +
+           local("strongest token") + "</th></tr></thead>\n<tbody>\n";
     for (const LatentCard* card : cards) {
         out += "<tr><td>" + link_to(card->latent) + "</td>";
         for (const std::string& score : card->scores) {
@@ -231,17 +233,19 @@ std::string latent_choice(const Dashboard& d) {
         if (card.listed) listed.push_back(&card);
     }
     size_t n = std::min<size_t>(listed.size(), n_open);
-    std::string out = "<h3>Choose a latent</h3>\n<p><a href=\"#cards\">Skip to the card</a></p>\n" +
-                      list_table(d, std::span(listed).first(n), "Latents");
+    std::string out = "<h3>" + local("Choose a latent") + "</h3>\n<p><a href=\"#cards\">" +
+                      local("Skip to the card") + "</a></p>\n" +
+                      list_table(d, std::span(listed).first(n), local("Latents"));
     if (n == listed.size()) return out;
-    return out + format("<details>\n<summary>%zu more latents</summary>\n", listed.size() - n) +
-           list_table(d, std::span(listed).subspan(n), "More latents") + "</details>\n";
+    std::string more = local(format("%zu more latents", listed.size() - n));
+    return out + "<details>\n<summary>" + more + "</summary>\n" +
+           list_table(d, std::span(listed).subspan(n), more) + "</details>\n";
 }
 
 std::string token_choice(const Dashboard& d) {
-    std::string out =
-        "<h3>Choose a token</h3>\n<p>Every token is a link to its strongest latents.</p>\n"
-        "<div class=\"tokens choice\">";
+    std::string out = "<h3>" + local("Choose a token") + "</h3>\n<p>" +
+                      local("Every token is a link to its strongest latents.") +
+                      "</p>\n<div class=\"tokens choice\">";
     for (size_t i = 0; i < d.tokens.size(); ++i) {
         out +=
             format("<a href=\"#token-%zu\">", i) + token_text(d, static_cast<int64_t>(i)) + "</a>";
@@ -253,9 +257,10 @@ std::string token_choice(const Dashboard& d) {
 std::string token_card(const Dashboard& d, size_t i) {
     const TokenCard& card = d.by_token[i];
     std::string out =
-        format("<section class=\"token\" id=\"token-%zu\">\n<h4>Token %zu, ", i, i) +
-        label(d.tokens[i]) +
-        format(": %ld latents are active; the strongest with a card</h4>\n<ol>\n", card.n_active);
+        format("<section class=\"token\" id=\"token-%zu\">\n<h4>", i) +
+        local(format("Token %zu", i)) + ", " + label(d.tokens[i]) + ": " +
+        local(format("%ld latents are active; the strongest with a card", card.n_active)) +
+        "</h4>\n<ol>\n";
     for (size_t j = 0; j < card.latents.size(); ++j) {
         out += "<li>" + link_to(card.latents[j]) + ": " + number_text(card.values[j]) + "</li>\n";
     }
@@ -282,8 +287,8 @@ Table data_of(const Dashboard& d) {
 
 Figure draw_dashboard(const PlotText& text, const Dashboard& d) {
     check_dashboard(text, d);
-    std::string html =
-        "<div class=\"dashboard\">\n" + latent_choice(d) + "<div id=\"cards\"></div>\n";
+    std::string html = "<div class=\"dashboard\"" + script_words() + ">\n" + latent_choice(d) +
+                       "<div id=\"cards\"></div>\n";
     for (const LatentCard& card : d.latents) html += latent_card(d, card);
     html += token_choice(d);
     for (size_t i = 0; i < d.tokens.size(); ++i) html += token_card(d, i);

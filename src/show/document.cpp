@@ -9,8 +9,7 @@ namespace vimach {
 
 namespace {
 
-constexpr const char* head = R"(<!DOCTYPE html>
-<html lang="en">
+constexpr const char* head = R"(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -24,6 +23,7 @@ std::string security_policy(const std::string& hash) {
            (hash.empty() ? "" : "; script-src 'sha256-" + hash + "'") + "\">\n";
 }
 
+/// Charter has not all letters of Vietnamese.
 constexpr const char* style = R"(
 :root { color-scheme: light dark; --page: #fff; --ink: #1b1c1e; --soft: #595d63; --rule: #d9dbde;
   --shade: #0003;
@@ -31,6 +31,7 @@ constexpr const char* style = R"(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); -webkit-text-size-adjust: 100%;
   font: 1.0625rem/1.6 Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif; }
+:lang(vi) > body { font-family: "Source Serif 4", Georgia, "Noto Serif", serif; }
 main { max-width: 42.5rem; margin: 0 auto; padding: 3.5rem 1.25rem 5rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; font-weight: 600; margin: 0 0 .5rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; font-weight: 600; margin: 3.5rem 0 .75rem; }
@@ -136,7 +137,6 @@ h4 { font: 600 .875rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
 .claim .v0 { background: var(--ink); color: var(--page); }
 .claimed { fill: var(--ink); opacity: .05; }
 .answer { border-left: 3px solid var(--s0); padding-left: .9rem; font-size: 1.1875rem; }
-.lecture::before { content: "The lecture: "; font-weight: 600; }
 .banner { border: 1px solid var(--s1); border-radius: 3px; padding: .5rem .9rem; }
 main > nav:last-child { margin-top: 3rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; list-style: none; padding: 0;
@@ -199,8 +199,8 @@ constexpr const char* dark_style = R"(
 std::string caption_html(const std::string& number, const std::string& title,
                          const std::string& caption) {
     bool ends = title.ends_with('.') || title.ends_with('?') || title.ends_with('!');
-    return "<p><b>" + number + ". " + escape_text(title) + (ends ? "" : ".") + "</b>" +
-           (caption.empty() ? "" : " " + escape_text(caption)) + "</p>\n";
+    return "<p><b>" + number + ". " + escape_text(local(title)) + (ends ? "" : ".") + "</b>" +
+           (caption.empty() ? "" : " " + escape_text(local(caption))) + "</p>\n";
 }
 
 }  // namespace
@@ -219,7 +219,9 @@ std::string svg_file(const Figure& figure) {
 }
 
 std::string html_document(const std::string& title, const std::string& body, const Script& script) {
-    std::string out = head + security_policy(script.hash);
+    bool english = spoken() == Language::english;
+    std::string out = std::string("<!DOCTYPE html>\n<html lang=\"") + (english ? "en" : "vi") +
+                      "\">" + head + security_policy(script.hash);
     out += "<title>" + escape_text(title) + "</title>\n<style>" + style + colour_rules(false);
     out += std::string("@media (prefers-color-scheme: dark) {") + dark_style + colour_rules(true);
     out += "}\n</style>\n</head>\n<body>\n" + std::string(svg_shared()) + "<main>\n" + body +
@@ -231,8 +233,8 @@ std::string html_document(const std::string& title, const std::string& body, con
 std::string figure_html(const Figure& figure, int number) {
     std::string name = format("%d", number), file = figure_file(number);
     std::string out = "<figure id=\"figure-" + name + "\">\n" + figure.html + "<figcaption>\n" +
-                      caption_html("Figure " + name, figure.title, figure.caption);
-    if (!figure.note.empty()) out += "<p>" + escape_text(figure.note) + "</p>\n";
+                      caption_html(local("Figure " + name), figure.title, figure.caption);
+    if (!figure.note.empty()) out += "<p>" + escape_text(local(figure.note)) + "</p>\n";
     if (!figure.data.header.empty()) {
         out += data_html(figure.data, "figure " + name + " (" + file + ")");
     }
@@ -243,8 +245,8 @@ std::string figure_html(const std::string& title, const Table& table, const std:
                         int number) {
     std::string name = format("%d", number);
     return "<figure id=\"table-" + name + "\">\n<figcaption>\n" +
-           caption_html("Table " + name, title, note) + "</figcaption>\n" +
-           table_html(table, title) + "</figure>\n";
+           caption_html(local("Table " + name), title, note) + "</figcaption>\n" +
+           table_html(local(table), local(title)) + "</figure>\n";
 }
 
 std::string figure_file(int number) { return format("figure-%d.csv", number); }

@@ -163,7 +163,8 @@ std::string merged_cells(const Heatmap& heatmap, const ColourScale& scale) {
     for (int step = 0; step < n_colour; ++step) {
         if (paths[step].empty()) continue;
         out += "<path class=\"" + colour_class(scale, step) + "\" d=\"" + paths[step] +
-               "\"><title>" + number_text(least[step]) + " to " + number_text(most[step]) +
+               "\"><title>" +
+               local("from " + number_text(least[step]) + " to " + number_text(most[step])) +
                "</title></path>\n";
     }
     return out;
@@ -184,8 +185,8 @@ std::string grid_svg(const Grid& grid, const Heatmap& heatmap, const ColourScale
     double width = grid.wide() ? beyond : layout_width(grid.layout);
     double height = grid.bottom() + grid.label_height + 26;
     std::string description =
-        format("Heatmap of %zu by %zu cells, from ", grid.n_row, grid.n_column) +
-        number_text(scale.low) + " to " + number_text(scale.high) + ".";
+        local(format("Heatmap of %zu by %zu cells, ", grid.n_row, grid.n_column) + "from " +
+              number_text(scale.low) + " to " + number_text(scale.high) + ".");
     return svg_figure(grid.layout, width, height, text, description, content);
 }
 
@@ -218,17 +219,21 @@ void check_heatmap(const PlotText& text, const Heatmap& heatmap) {
 
 Figure draw_heatmap(const PlotText& text, const Heatmap& heatmap) {
     check_heatmap(text, heatmap);
+    PlotText said = local(text);
+    Heatmap shown = heatmap;
+    shown.rows = local_if_all_known(shown.rows);
+    shown.columns = local_if_all_known(shown.columns);
     Figure out = {.title = text.title, .caption = text.caption, .data = data_of(text, heatmap)};
     if (heatmap.values.empty()) {
-        out.html = "<p>no values to draw</p>\n";
+        out.html = "<p>" + local("no values to draw") + "</p>\n";
         return out;
     }
     ColourScale scale = fit_scale(heatmap.scale, heatmap.values);
-    std::string cells = heatmap.values.size() <= most_titles ? titled_cells(heatmap, scale)
-                                                             : merged_cells(heatmap, scale);
+    std::string cells = heatmap.values.size() <= most_titles ? titled_cells(shown, scale)
+                                                             : merged_cells(shown, scale);
     out.html = colour_legend(scale, heatmap.values);
     for (Layout layout : {Layout::broad, Layout::narrow}) {
-        out.html += grid_svg(make_grid(heatmap, text, layout), heatmap, scale, text, cells);
+        out.html += grid_svg(make_grid(shown, said, layout), shown, scale, said, cells);
     }
     return out;
 }
@@ -240,7 +245,7 @@ Figure draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
     ColourScale fitted = fit_scale(scale, values);
 
     std::string html = colour_legend(fitted, values) + "<div class=\"tokens\" role=\"group\" " +
-                       "aria-label=\"" + escape_text(text.title) + "\">";
+                       "aria-label=\"" + escape_text(local(text.title)) + "\">";
     std::string name = scale.label.empty() ? "value" : scale.label;
     Table data = {.header = {"index", "token", name, "detail"}, .rows = {}};
     for (size_t i = 0; i < cells.size(); ++i) {
@@ -249,12 +254,12 @@ Figure draw_tokens(const PlotText& text, std::span<const TokenCell> cells,
         std::string kind = std::isnan(cell.value)
                                ? "blank"
                                : colour_class(fitted, colour_step(fitted, cell.value));
-        std::string hover = number + (cell.detail.empty() ? "" : " · " + cell.detail);
+        std::string hover = number + (cell.detail.empty() ? "" : " · " + local(cell.detail));
         html += "<span class=\"" + kind + "\" title=\"" + escape_text(hover) + "\">" +
                 token_html(cell.text) + "</span>";
         data.rows.push_back({std::to_string(i), visible_text(cell.text), number, cell.detail});
     }
-    if (cells.empty()) html += "no tokens to show";
+    if (cells.empty()) html += local("no tokens to show");
     return {.title = text.title, .caption = text.caption, .html = html + "</div>\n", .data = data};
 }
 

@@ -95,6 +95,11 @@ std::string escape_text(std::string_view text) {
     return out;
 }
 
+std::string paragraph(const std::string& text, const char* kind) {
+    std::string attribute = *kind == '\0' ? "" : std::string(" class=\"") + kind + "\"";
+    return "<p" + attribute + ">" + escape_text(text) + "</p>\n";
+}
+
 std::string visible_text(std::string_view bytes, bool dot_blanks) {
     size_t first = bytes.find_first_not_of(' '), last = bytes.find_last_not_of(' ');
     std::string out;
@@ -193,12 +198,35 @@ std::string table_html(const Table& table, const std::string& label) {
     return out + "</tbody>\n</table>\n</div>\n";
 }
 
+namespace {
+
+/// The columns that hold words in the language of the page.
+Table local_columns(Table table) {
+    for (size_t j = 0; j < table.header.size(); ++j) {
+        std::vector<std::string> column;
+        for (const auto& row : table.rows) column.push_back(row.at(j));
+        column = local_if_all_known(column);
+        for (size_t i = 0; i < column.size(); ++i) table.rows[i][j] = column[i];
+    }
+    return table;
+}
+
+}  // namespace
+
+Table local(const Table& table) {
+    Table out = local_columns(table);
+    for (std::string& name : out.header) name = local(name);
+    return out;
+}
+
 std::string data_html(const Table& table, const std::string& label) {
     check_rows(table, label);
-    std::string name = "Data of " + label;
+    std::string name = local("Data of " + label);
     std::string out = "<details>\n<summary>" + escape_text(name) + "</summary>\n";
     if (table.rows.size() * table.header.size() <= most_table_cells) {
-        out += table_html(table, name);
+        Table shown = local_columns(table);
+        shown.header = local_if_all_known(shown.header);
+        out += table_html(shown, name);
     } else {
         out += "<pre class=\"scroll\" tabindex=\"0\" aria-label=\"" + escape_text(name) + "\">" +
                tab_separated(table) + "</pre>\n";

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "show/language.h"
 #include "show/table.h"
 
 namespace vimach {
@@ -12,6 +13,9 @@ namespace vimach {
 /// Escapes & < > " '. Bytes that are not UTF-8 and control characters become "\xNN"; newlines and
 /// tabs stay.
 std::string escape_text(std::string_view text);
+
+/// A text as a paragraph, with a class or without.
+std::string paragraph(const std::string& text, const char* kind = "");
 
 /// Bytes as one line of plain text in which nothing is invisible: newline "↵", tab "→", characters
 /// without a shape "\uNNNN", bytes that are not UTF-8 "\xNN", and the blanks at either end "·"
@@ -34,6 +38,9 @@ std::string number_text(double value, int digits = 4);
 /// A table that scrolls sideways inside its own box; columns of numbers are right-aligned.
 /// Throws where a row is not as long as the header.
 std::string table_html(const Table& table, const std::string& label);
+
+/// A table in the language of the page: its header, and those columns that hold words.
+Table local(const Table& table);
 
 /// A table folded away under "Data of LABEL"; above 6,000 cells as tab-separated lines.
 std::string data_html(const Table& table, const std::string& label);

@@ -11,7 +11,7 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
-#include "show/claim_figure.h"
+#include "show/claim_html.h"
 #include "show/document.h"
 #include "show/html.h"
 #include "show/site.h"
@@ -42,19 +42,8 @@ Table visible(const Table& table) {
     return out;
 }
 
-std::string paragraph(const std::string& text, const char* kind = "") {
-    std::string attribute = *kind == '\0' ? "" : std::string(" class=\"") + kind + "\"";
-    return "<p" + attribute + ">" + escape_text(text) + "</p>\n";
-}
-
 std::string claims_file(const ChapterInfo& info) {
     return find_in_project("chapters/" + std::string(info.name) + "/claims.tsv");
-}
-
-/// An id of HTML: no blanks.
-std::string anchor(std::string id) {
-    std::ranges::replace(id, ' ', '-');
-    return "claim-" + id;
 }
 
 /// "untrained SAEs 0.4917 [0.4518, 0.5316]" and what it is compared by, in two parts.
@@ -93,23 +82,6 @@ void print_claim(const Claim& claim, const Ruling& ruling) {
     }
 }
 
-std::string verdict_html(const Claim& claim) {
-    Ruling ruling = rule(claim);
-    return "<p class=\"verdict\"><b class=\"v" + std::to_string(static_cast<int>(ruling.verdict)) +
-           "\">" + verdict_name(ruling.verdict) + "</b> " + escape_text(ruling.why) + ".</p>\n";
-}
-
-std::string claim_html(const Claim& claim) {
-    const ClaimText& text = claim.text;
-    return "<section class=\"claim\" id=\"" + escape_text(anchor(text.id)) + "\">\n<h3>Claim " +
-           escape_text(text.id + ": " + text.claim) + "</h3>\n" +
-           paragraph("The document: " + text.document + ". Measured: " + text.measure +
-                         ". Compared with: " + text.control + ".",
-                     "measure") +
-           claim_figure(claim) + verdict_html(claim) +
-           paragraph("Why " + text.needed() + ": " + text.why + ".", "measure") + "</section>\n";
-}
-
 }  // namespace
 
 // --- the mouth ----------------------------------------------------------------------------------
@@ -122,6 +94,12 @@ Page::Page(const ChapterInfo& info, const Options& options)
     // A chapter may claim nothing, but its folder must be there.
     chapter_file(info, "");
     if (std::filesystem::exists(claims_file(info))) texts_ = read_claims(claims_file(info));
+    Language language = options.language();
+    std::vector<std::string> files;
+    if (language != Language::english) {
+        files = {find_in_project("src/show/text.tsv"), chapter_file(info, "text.tsv")};
+    }
+    speak(language, files);
     run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
                             : (quick_ ? "quick" : "full");
 }
@@ -130,13 +108,13 @@ void Page::print_run() {
     if (run_printed_ || discarded_) return;
     run_printed_ = true;
     std::printf("%s\n", run_.c_str());
-    about_ += escape_text(run_);
+    about_ += escape_text(local(run_));
 }
 
 void Page::about(const std::string& text) {
     print_run();
     print_wrapped("", text, 2);
-    about_ += "<br>\n" + escape_text(visible_text(text, false));
+    about_ += "<br>\n" + escape_text(local(visible_text(text, false)));
 }
 
 void Page::about(const char* pattern, ...) {
@@ -153,13 +131,13 @@ void Page::step(const std::string& text) {
     std::printf("\n");
     print_wrapped(title, text, title.size());
     body_ += format("<h2 id=\"step-%d\">", n_step_) +
-             escape_text(title + visible_text(text, false)) + "</h2>\n";
+             escape_text(title + local(visible_text(text, false))) + "</h2>\n";
 }
 
 void Page::say(const std::string& text) {
     print_run();
     print_wrapped("", text, 0);
-    body_ += paragraph(visible_text(text, false));
+    body_ += paragraph(local(visible_text(text, false)));
 }
 
 void Page::say(const char* pattern, ...) {
@@ -190,7 +168,7 @@ void Page::long_table(const std::string& title, const Table& table) {
     Table shown = visible(table);
     print_table(title, shown);
     ++n_table_;
-    body_ += "<p class=\"panel\">" + escape_text(visible_text(title, false)) + "</p>\n" +
+    body_ += "<p class=\"panel\">" + escape_text(local(visible_text(title, false))) + "</p>\n" +
              data_html(shown, format("table %d (", n_table_) + table_file(n_table_) + ")");
     add_numbers(table_file(n_table_), table);
 }
@@ -209,7 +187,7 @@ void Page::figure(const Figure& figure) {
 
 void Page::answer(const std::string& sentence, const Figure& figure) {
     print_run();
-    answer_ = visible_text(sentence, false);
+    answer_ = local(visible_text(sentence, false));
     std::printf("\n");
     print_wrapped("Answer: ", sentence, 2);
     opening_figure_ = figure_html(figure, 1);
@@ -268,52 +246,26 @@ Verdict Page::verdict_on(const std::string& id) const {
 // --- the end ------------------------------------------------------------------------------------
 
 std::string Page::opening() const {
-    std::string navigation = in_place_ ? navigation_html(info_, "Chapters") : "";
-    std::string out = navigation + "<h1>" + escape_text(info_.purpose) + "</h1>\n";
-    if (*info_.lecture != '\0') out += paragraph(info_.lecture, "lecture");
+    std::string navigation = in_place_ ? navigation_html(info_, local("Chapters")) : "";
+    std::string out = navigation + "<h1>" + escape_text(local(info_.purpose)) + "</h1>\n";
+    if (*info_.lecture != '\0') out += lecture_html(local(info_.lecture));
     if (!answer_.empty()) {
-        out += "<p class=\"answer\"><b>This run:</b> " + escape_text(answer_) + "</p>\n";
+        out += "<p class=\"answer\"><b>" + local("This run:") + "</b> " + escape_text(answer_) +
+               "</p>\n";
     }
     out += "<p class=\"subtitle\">" + about_ + "<br>\n<a href=\"" +
-           escape_text(link_to_document(info_, folder_)) + "\">The chapter's document</a>";
+           escape_text(link_to_document(info_, folder_)) + "\">" +
+           escape_text(local("The chapter's document")) + "</a>";
     for (const auto& [number, text] : invitations_) {
-        out += format("<br>\n<a href=\"#figure-%d\">", number) + escape_text(text) + "</a>";
+        out += format("<br>\n<a href=\"#figure-%d\">", number) + escape_text(local(text)) + "</a>";
     }
     out += "</p>\n";
     if (quick_) {
-        out += "<p class=\"banner\">A quick run: smaller counts.";
-        out += claims_.empty() ? "</p>\n" : " Verdicts may change in the full one.</p>\n";
+        out += "<p class=\"banner\">" + local("A quick run: smaller counts.");
+        if (!claims_.empty()) out += " " + local("Verdicts may change in the full one.");
+        out += "</p>\n";
     }
     return out + opening_figure_;
-}
-
-std::string Page::verdicts_html() const {
-    std::string rows, folded;
-    for (const Claim& claim : claims_) {
-        Ruling ruling = rule(claim);
-        std::string id = escape_text(claim.text.id), text = escape_text(claim.text.claim);
-        if (ruling.verdict == Verdict::not_tested) {
-            folded += "<li>" + id;
-            folded += ": " + text + ". " + escape_text(ruling.why) + ".</li>\n";
-            continue;
-        }
-        rows += "<tr><th scope=\"row\"><a href=\"#" + escape_text(anchor(claim.text.id));
-        rows += "\">" + id + "</a></th><td>" + verdict_name(ruling.verdict);
-        rows += "</td><td>" + text + "</td><td class=\"interval\">" +
-                escape_text(measure_text(claim.measured));
-        rows += "</td><td class=\"brief\">" + claim.text.needed() + "</td></tr>\n";
-    }
-    if (rows.empty() && folded.empty()) return "";
-    std::string out =
-        "<h2 id=\"verdicts\">What became of the claims</h2>\n<div class=\"scroll wide\" "
-        "role=\"region\" tabindex=\"0\" aria-label=\"Verdicts\">\n<table>\n<thead><tr>";
-    for (const char* name : {"claim", "verdict", "the document says", "measured", "needed"}) {
-        out += std::string("<th scope=\"col\">") + name + "</th>";
-    }
-    out += "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table>\n</div>\n";
-    if (folded.empty()) return out;
-    return out + "<details>\n<summary>Claims that were not tested</summary>\n<ul>\n" + folded +
-           "</ul>\n</details>\n";
 }
 
 void Page::only(const Table& table) {
@@ -332,14 +284,14 @@ void Page::finish() {
     std::ranges::stable_sort(claims_, {}, [&](const Claim& claim) {
         return std::ranges::find(texts_, claim.text.id, &ClaimText::id) - texts_.begin();
     });
-    Table verdicts = {.header = {"claim", "measured", "verdict"}};
+    Table verdicts = {.header = {local("claim"), local("measured"), local("verdict")}};
     for (const Claim& claim : claims_) {
         bool number = claim.not_tested.empty();
         add_row(verdicts, {claim.text.id, number ? measure_text(claim.measured) : "-",
-                           verdict_name(rule(claim).verdict)});
+                           local(verdict_name(rule(claim).verdict))});
     }
     if (!claims_.empty()) {
-        std::printf("\nWhat became of the claims\n");
+        std::printf("\n%s\n", local("What became of the claims").c_str());
         print(verdicts);
     }
     write_files();
@@ -359,16 +311,16 @@ void Page::write_files() const {
     if (!claims_.empty()) {
         write_tsv(folder_ + "/claims.tsv", visible(claims_table(claims_, model_)));
     }
-    std::string navigation = in_place_ ? navigation_html(info_, "Chapters, again") : "";
-    write_text(
-        folder_ + "/report.html",
-        html_document(info_.purpose, opening() + body_ + verdicts_html() + navigation, script_));
+    std::string navigation = in_place_ ? navigation_html(info_, local("Chapters, again")) : "";
+    write_text(folder_ + "/report.html",
+               html_document(local(info_.purpose),
+                             opening() + body_ + verdicts_html(claims_) + navigation, script_));
     if (!in_place_) return;
     write_summary(folder_,
-                  {.title = info_.purpose,
-                   .lecture = info_.lecture,
+                  {.title = local(info_.purpose),
+                   .lecture = local(info_.lecture),
                    .answer = answer_,
-                   .run = run_ + (model_.empty() ? "" : ", " + visible_text(model_, false)),
+                   .run = local(run_) + (model_.empty() ? "" : ", " + visible_text(model_, false)),
                    .verdicts = count_verdicts(claims_)});
 }
 

@@ -83,7 +83,6 @@ private:
     bool is_stated(const std::string& id) const;
     ClaimText text_of(const std::string& id) const;
     std::string opening() const;
-    std::string verdicts_html() const;
     void write_files() const;
 
     /// A figure's or table's numbers, by the name of their file.

@@ -87,7 +87,9 @@ std::string note_on_gaps(const Plot& plot) {
         for (double low : s.low) open_bands += plot.options.log_y && low <= 0;
     }
 
-    auto points = [](size_t n) { return format("%zu point%s not drawn: ", n, n == 1 ? "" : "s"); };
+    auto points = [](size_t n) {
+        return n == 1 ? std::string("1 point not drawn: ") : format("%zu points not drawn: ", n);
+    };
     std::string note;
     if (not_finite) note += points(not_finite) + "not a finite number. ";
     if (not_positive) note += points(not_positive) + "not positive, on a logarithmic axis. ";
@@ -198,17 +200,17 @@ std::vector<LegendEntry> legend_entries(const Plot& plot) {
 
 /// What the figure shows, for those who do not see it.
 std::string description(const Plot& plot) {
-    std::string out = format("%s of ", plot.lines ? "Line plot" : "Scatter plot") +
-                      plot.text.y_label + " against " + plot.text.x_label + ". " +
-                      format("%zu series:", plot.series.size());
+    std::string out = local(plot.lines ? "Line plot" : "Scatter plot") + ": " + plot.text.y_label +
+                      " (y), " + plot.text.x_label + " (x).";
     for (const Series& s : plot.series) {
         Range y;
         for (size_t i = 0; i < s.x.size(); ++i) {
             if (plot.drawable(s, i)) y.add(s.y[i], plot.options.log_y);
         }
-        out += " " + s.name;
-        out += y.empty() ? ", no values;"
-                         : ", from " + number_text(y.low) + " to " + number_text(y.high) + ";";
+        out += " " + s.name + ": ";
+        out += y.empty() ? local("no values")
+                         : local("from " + number_text(y.low) + " to " + number_text(y.high));
+        out += ".";
     }
     return out;
 }
@@ -254,12 +256,11 @@ Table wide_table(std::span<const Series> series, const std::string& x, const std
     return table;
 }
 
-Table data_of(const Plot& plot) {
-    const auto& series = plot.series;
-    std::string x = plot.text.x_label.empty() ? "x" : plot.text.x_label;
-    std::string y = plot.text.y_label.empty() ? "y" : plot.text.y_label;
+Table data_of(const PlotText& text, std::span<const Series> series, bool lines) {
+    std::string x = text.x_label.empty() ? "x" : text.x_label;
+    std::string y = text.y_label.empty() ? "y" : text.y_label;
     bool shared = std::ranges::all_of(series, [&](const Series& s) { return s.x == series[0].x; });
-    bool wide = plot.lines && shared && !series.empty() && !series[0].x.empty();
+    bool wide = lines && shared && !series.empty() && !series[0].x.empty();
     return wide ? wide_table(series, x, y) : long_table(series, x, y);
 }
 
@@ -294,7 +295,7 @@ std::string plot_svg(const Plot& plot) {
     content += legend_svg(frame, legend_entries(plot));
     if (plot.nothing) {
         content += svg_text((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2,
-                            "text-anchor=\"middle\"", "no values to draw");
+                            "text-anchor=\"middle\"", local("no values to draw"));
     }
     return svg_figure(frame.layout, layout_width(frame.layout), frame.height, plot.text,
                       description(plot), content);
@@ -305,9 +306,18 @@ Figure draw(const PlotText& text, std::span<const Series> series, const PlotOpti
     check_series(text, series);
     check_marks(text, options.vertical, options.log_x);
     check_marks(text, options.horizontal, options.log_y);
-    Plot plot = {.text = text,
-                 .series = series,
-                 .options = options,
+
+    // Draw in the language of the page; numbers go to their file in English.
+    std::vector<Series> named(series.begin(), series.end());
+    for (Series& s : named) s.name = local(s.name);
+    PlotOptions marked = options;
+    for (auto* marks : {&marked.vertical, &marked.horizontal}) {
+        for (PlotMark& mark : *marks) mark.label = local(mark.label);
+    }
+    marked.x_names = local_if_all_known(marked.x_names);
+    Plot plot = {.text = local(text),
+                 .series = named,
+                 .options = marked,
                  .lines = lines,
                  .frame = {},
                  .n_point = 0,
@@ -318,14 +328,14 @@ Figure draw(const PlotText& text, std::span<const Series> series, const PlotOpti
 
     std::string html;
     for (Layout layout : {Layout::broad, Layout::narrow}) {
-        plot.frame = make_frame(layout, text, options, content);
+        plot.frame = make_frame(layout, plot.text, marked, content);
         html += plot_svg(plot);
     }
     return {.title = text.title,
             .caption = text.caption,
             .html = html,
             .note = note_on_gaps(plot),
-            .data = data_of(plot)};
+            .data = data_of(text, series, lines)};
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace vimach {
 
 namespace {
 
-constexpr const char* hash = "U1hYgt1Zo4ZxgGH8M4oBJII3Sqh/q3ZTqiD84Vr2tiU=";
+constexpr const char* hash = "vacPJM7Tb5lZpjtG6obVFoyr67F04qOZ6g9J/IMUCXA=";
 
 constexpr const char* text = R"js(
 for (const box of document.querySelectorAll('.dashboard')) {
@@ -35,7 +35,8 @@ for (const box of document.querySelectorAll('.dashboard')) {
     const cell = shown().querySelector('.passage').children[token];
     cell.classList.add('picked');
     panel.querySelector('p').textContent =
-      shown().querySelector('h3').firstChild.textContent + 'has ' + (cell.title || '0') + ' here';
+      shown().querySelector('h3').firstChild.textContent +
+      box.dataset.here.replace('{}', cell.title || '0');
   }
   addEventListener('hashchange', mark);
 
@@ -58,14 +59,14 @@ for (const box of document.querySelectorAll('.dashboard')) {
     step(by);
   });
   const bar = make('p', {className: 'tools'});
-  bar.append(make('button', {textContent: '← previous', onclick: () => step(-1)}),
-             make('button', {textContent: 'next →', onclick: () => step(1)}));
+  bar.append(make('button', {textContent: '← ' + box.dataset.previous, onclick: () => step(-1)}),
+             make('button', {textContent: box.dataset.next + ' →', onclick: () => step(1)}));
   cards.after(bar);
 
   // Sort by a column: numbers from the largest, words from the first; a second time the other way.
   lists[0].querySelectorAll('thead th').forEach((head, column) => {
     if (body.rows[0].cells[column].querySelector('svg')) return;
-    const key = row => row.cells[column].textContent.replace('latent ', '');
+    const key = row => row.cells[column].textContent.replace(/^\D+(?=\d+$)/, '');
     const compare = (a, b) => parseFloat(key(b)) - parseFloat(key(a)) ||
                               key(a).localeCompare(key(b));
     const button = make('button', {textContent: head.textContent});
@@ -87,17 +88,17 @@ for (const box of document.querySelectorAll('.dashboard')) {
     }
     mark();
   };
-  const label = make('label', {className: 'tools', textContent: 'Show rows with '});
+  const label = make('label', {className: 'tools', textContent: box.dataset.rows + ' '});
   label.append(input);
   lists[0].parentNode.before(label);
 
   // Keep the chosen token's latents beside the text.
   const panel = make('div', {className: 'token-panel', hidden: true});
   panel.setAttribute('role', 'region');
-  panel.setAttribute('aria-label', 'The chosen token');
+  panel.setAttribute('aria-label', box.dataset.chosen);
   panel.setAttribute('aria-live', 'polite');
   bar.after(panel);
-  const close = make('button', {textContent: 'close', onclick: () => pick(-1)});
+  const close = make('button', {textContent: box.dataset.close, onclick: () => pick(-1)});
   function pick(index) {
     token = index;
     panel.hidden = token < 0;
@@ -122,5 +123,17 @@ for (const box of document.querySelectorAll('.dashboard')) {
 }  // namespace
 
 Script dashboard_script() { return {.text = text, .hash = hash}; }
+
+std::string script_words() {
+    std::string out;
+    for (auto [name, words] : {std::pair{"previous", "previous"},
+                               {"next", "next"},
+                               {"rows", "Show rows with"},
+                               {"chosen", "The chosen token"},
+                               {"close", "close"}}) {
+        out += std::string(" data-") + name + "=\"" + escape_text(local(words)) + "\"";
+    }
+    return out + " data-here=\"" + escape_text(local("has {} here")) + "\"";
+}
 
 }  // namespace vimach

@@ -8,4 +8,7 @@ namespace vimach {
 
 Script dashboard_script();
 
+/// The words that it shows, as attributes of the dashboard's element.
+std::string script_words();
+
 }  // namespace vimach

@@ -35,7 +35,7 @@ std::string number_of(const std::string& name) { return name.substr(0, 2); }
 
 /// "Chapter 5".
 std::string title_of(const std::string& name) {
-    return "Chapter " + std::to_string(std::atoi(number_of(name).c_str()));
+    return local("Chapter " + std::to_string(std::atoi(number_of(name).c_str())));
 }
 
 std::string link(const std::string& target, const std::string& text) {
@@ -66,12 +66,15 @@ std::string entry_html(const std::string& name, const std::string& folder) {
         summary.title.empty() ? title_of(name) + ": " + name.substr(3) : summary.title;
     std::string out = "<section class=\"entry\">\n<h2>" +
                       (exists ? link(page, title) : escape_text(title)) + "</h2>\n";
-    if (!exists) return out + "<p>Not run yet: <code>make " + number + "</code></p>\n</section>\n";
+    if (!exists) {
+        return out + "<p>" + local("Not run yet:") + " <code>make " + number +
+               "</code></p>\n</section>\n";
+    }
     auto add = [&](const char* kind, const std::string& text) {
         if (text.empty()) return;
         out += std::string("<p class=\"") + kind + "\">" + escape_text(text) + "</p>\n";
     };
-    add("lecture", summary.lecture);
+    if (!summary.lecture.empty()) out += lecture_html(summary.lecture);
     add("answer", summary.answer);
     add("verdicts", summary.verdicts);
     add("subtitle", summary.run);
@@ -87,7 +90,7 @@ std::string count_verdicts(const std::vector<Claim>& claims) {
         auto count = std::ranges::count_if(
             claims, [&](const Claim& claim) { return rule(claim).verdict == verdict; });
         if (count == 0) continue;
-        out += (out.empty() ? "" : ", ") + format("%ld ", count) + verdict_name(verdict);
+        out += (out.empty() ? "" : ", ") + format("%ld ", count) + local(verdict_name(verdict));
     }
     return out;
 }
@@ -101,7 +104,7 @@ std::string navigation_html(const ChapterInfo& info, const std::string& label) {
         out += "<li>" + link("../" + number_of(before) + "/report.html", "← " + title_of(before)) +
                "</li>\n";
     }
-    out += "<li>" + link("../index.html", "All chapters") + "</li>\n";
+    out += "<li>" + link("../index.html", local("All chapters")) + "</li>\n";
     if (own != names.end() && own + 1 != names.end()) {
         const std::string& next = *(own + 1);
         out += "<li>" + link("../" + number_of(next) + "/report.html", title_of(next) + " →") +
@@ -110,8 +113,14 @@ std::string navigation_html(const ChapterInfo& info, const std::string& label) {
     return out + "</ul></nav>\n";
 }
 
+std::string lecture_html(const std::string& lecture) {
+    return "<p class=\"lecture\"><b>" + local("The lecture:") + "</b> " + escape_text(lecture) +
+           "</p>\n";
+}
+
 std::string link_to_document(const ChapterInfo& info, const std::string& folder) {
-    std::string path = find_in_project("docs/" + std::string(info.name) + ".md");
+    std::string docs = spoken() == Language::english ? "docs/" : "docs/vi/";
+    std::string path = find_in_project(docs + info.name + ".md");
     std::error_code error;
     fs::path relative = fs::relative(fs::absolute(path), fs::absolute(folder), error);
     return error || relative.empty() ? path : relative.generic_string();
@@ -127,9 +136,11 @@ void write_summary(const std::string& folder, const RunSummary& summary) {
 
     std::string parent = fs::path(folder).parent_path().string();
     std::string body =
-        "<h1>vimach</h1>\n<p>Mechanistic interpretability of GPT-2, from scratch: what each "
-        "chapter "
-        "asks, and what its last run answered.</p>\n";
+        "<h1>vimach</h1>\n<p>" +
+        local(
+            "Mechanistic interpretability of GPT-2, from scratch: what each chapter asks, and what "
+            "its last run answered.") +
+        "</p>\n";
     for (const std::string& name : chapter_names()) body += entry_html(name, parent);
     write_text(parent + "/index.html", html_document("vimach", body));
 }

@@ -23,6 +23,9 @@ std::string count_verdicts(const std::vector<Claim>& claims);
 /// those who do not see it; each on a page has its own.
 std::string navigation_html(const ChapterInfo& info, const std::string& label);
 
+/// What the lecture shows, as a paragraph.
+std::string lecture_html(const std::string& lecture);
+
 /// The path of the chapter's page in docs as seen from a folder.
 std::string link_to_document(const ChapterInfo& info, const std::string& folder);
 

@@ -215,12 +215,10 @@ std::string colour_legend(const ColourScale& scale, std::span<const double> valu
     std::string high = (above ? "≥ " : "") + number_text(scale.high, 3);
 
     std::string out = "<p class=\"legend\">";
-    if (!scale.label.empty()) out += "<span>" + escape_text(scale.label) + "</span> ";
+    if (!scale.label.empty()) out += "<span>" + escape_text(local(scale.label)) + "</span> ";
     out += "<span>" + low + " ";
-    out += format(
-        "<svg width=\"%d\" height=\"12\" role=\"img\" aria-label=\"colours from %s to "
-        "%s\">",
-        4 * n_colour, low.c_str(), high.c_str());
+    out += format("<svg width=\"%d\" height=\"12\" role=\"img\" aria-label=\"%s\">", 4 * n_colour,
+                  local("from " + low + " to " + high).c_str());
     for (int step = 0; step < n_colour; ++step) {
         out += format("<rect class=\"%s\" x=\"%d\" width=\"4\" height=\"12\"/>",
                       colour_class(scale, step).c_str(), 4 * step);
@@ -229,18 +227,23 @@ std::string colour_legend(const ColourScale& scale, std::span<const double> valu
     if (std::ranges::any_of(values, [](double v) { return std::isnan(v); })) {
         out +=
             " <span><svg width=\"14\" height=\"12\" aria-hidden=\"true\"><rect class=\"blank\" "
-            "width=\"14\" height=\"12\"/></svg> no value</span>";
+            "width=\"14\" height=\"12\"/></svg> " +
+            local("no value") + "</span>";
     }
     return out + "</p>\n";
 }
 
 // --- elements -----------------------------------------------------------------------------------
 
+PlotText local(const PlotText& text) {
+    return {local(text.title), local(text.x_label), local(text.y_label), text.caption};
+}
+
 Figure panels(const PlotText& text, std::span<const Figure> parts) {
     Figure out = {.title = text.title, .caption = text.caption, .html = "<div class=\"panels\">\n"};
     for (const Figure& part : parts) {
-        out.html += "<div>\n<p class=\"panel\">" + escape_text(part.title) + "</p>\n" + part.html +
-                    "</div>\n";
+        out.html += "<div>\n<p class=\"panel\">" + escape_text(local(part.title)) + "</p>\n" +
+                    part.html + "</div>\n";
         out.note += out.note.empty() || part.note.empty() ? part.note : " " + part.note;
         bool first = out.data.header.empty();
         if (first) out.data.header.push_back("panel");

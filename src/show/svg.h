@@ -9,12 +9,16 @@
 #include <vector>
 
 #include "show/html.h"
+#include "show/language.h"
 
 namespace vimach {
 
 struct PlotText {
     std::string title, x_label = {}, y_label = {}, caption = {};
 };
+
+/// What a drawing shows of it, in the language of the page; figure_html translates the caption.
+PlotText local(const PlotText& text);
 
 /// A script of a page, and its SHA-256 in base 64, by which a browser knows that it may run.
 struct Script {
