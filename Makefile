@@ -184,7 +184,7 @@ TARGETS  := json safetensors tokenizer html config sentences
 FUZZED   := tests/fuzz_targets.cpp chapters/05_him_her_ged/sentences.cpp $(SOURCES)
 $(addprefix build/fuzz/,$(TARGETS)): build/fuzz/%: tests/fuzz_main.cpp $(call objects,fuzz,$(FUZZED))
 	$(call say,LD,$@) $(COMPILE) $(FLAGS) -fsanitize=fuzzer \
-	    -DFUZZ_TARGET=fuzz_$* $^ $(LIBRARIES) -o $@
+	    -DFUZZ_TARGET=fuzz_$* $(filter %.cpp %.o,$^) $(LIBRARIES) -o $@
 
 fuzz: $(addprefix build/fuzz/,$(TARGETS))  ## fuzz each target for SECONDS (600) with clang's libFuzzer
 	@set -e; for target in $(TARGETS); do mkdir -p out/fuzz/$$target; \

@@ -49,9 +49,9 @@ std::string repeat(const std::string& part, size_t n_byte) {
 
 TEST_CASE("page: the cut is from mw-body-content to the first References after it, in any case") {
     std::string page =
-        "x id=\"References\" <a class='MW-Body-Content'>one ID=\"rEFERENCES\" two "
-        "mw-body-content three id=\"References\"";
-    CHECK(markup_of(page) == "MW-Body-Content'>one ");
+        "<i id=\"References\"><a class='MW-Body-Content'>one<i ID=\"rEFERENCES\"> two "
+        "mw-body-content three<i id=\"References\">";
+    CHECK(markup_of(page) == "MW-Body-Content'>one<i ");
     CHECK(read_article(page, PageForm::text, "page") == "one");
     CHECK(text_of("a <a href=\"#References\">b</a> <i id=\"toc-References\">c</i> d") == "a b c d");
 }
@@ -131,7 +131,10 @@ TEST_CASE("page: a mark inside a comment, a script or a style is none") {
         check_contains(refusal(open_mark + "text" + last), "no 'id=\"References\"' after its");
     }
 
-    // In an ordinary tag, and in the text, it is one.
+    // Text may speak of the last mark, which is an element's id.
+    CHECK(text_of("a id=References b") == "a id=References b");
+
+    // In an ordinary tag, and in the text, the first one is a mark.
     CHECK(markup_of("<p title=\"mw-body-content\">" + article).starts_with("mw-body-content\">"));
     CHECK(markup_of("<p>mw-body-content " + article).starts_with("mw-body-content "));
 }

@@ -34,7 +34,7 @@ TEST_CASE("page: terminal and page say the same in the same order") {
     std::string page = project.read("out/07/report.html");
     page.erase(0, page.find("<main>"));
     check_order(
-        page, {"<h1>Why is it so?</h1>", "<p class=\"lecture\">It shows that.",
+        page, {"<h1>Why is it so?</h1>", "<p class=\"lecture\"><b>The lecture:</b> It shows that.",
                "<b>This run:</b> It is so.", "preset notebook<br>\n300 samples",
                "href=\"../../docs/07_why.md\"", "Figure 1. The answer", "1. Draw.", "<p>3 of 4</p>",
                "Table 1. The numbers", "all of them", "17", "Figure 2. The lines", "2. Compare.",

@@ -80,13 +80,14 @@ public:
         return std::move(text_);
     }
 
-    /// The page, byte for byte, with blanks in place of comments, scripts and styles. One that
-    /// never ends hides nothing.
-    std::string without_hidden() {
+    /// The page, byte for byte, with blanks in place of comments, scripts and styles, and of all
+    /// text where `tags_only`. What never ends hides nothing.
+    std::string without_hidden(bool tags_only = false) {
         std::string shown(html_);
         while (at_ < html_.size()) {
             size_t from = at_;
             if (html_[at_] != '<' || !skip_markup()) {
+                if (tags_only) shown[at_] = ' ';
                 ++at_;
             } else if (hidden_) {
                 std::fill(&shown[from], &shown[from] + (at_ - from), ' ');
@@ -187,7 +188,7 @@ std::string read_article(std::string_view page, PageForm form, const std::string
     std::string from = "'" + marks.from + "'", until = "'id=\"" + marks.until + "\"'";
     size_t begin = find_any_case(shown, marks.from, 0);
     if (begin == shown.npos) fail("the page has no " + from, where, remedy);
-    size_t end = find_id(shown, marks.until, begin);
+    size_t end = find_id(Scanner(html).without_hidden(true), marks.until, begin);
     if (end == shown.npos) fail("the page has no " + until + " after its " + from, where, remedy);
 
     // An article without text is as useless as markup.
