@@ -2,6 +2,9 @@
 // takes as long as all others; tests/language_test.cpp holds its lines against its sources.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
+#include "tests/page_run.h"
 #include "tests/program.h"
 #include "tests/project_files.h"
 
@@ -26,7 +29,72 @@ std::string shown_text(std::string html) {
     return html;
 }
 
+/// An environment variable that has this value as long as it lives.
+class Variable {
+public:
+    Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+    ~Variable() { ::unsetenv(name_); }
+
+private:
+    const char* name_;
+};
+
 }  // namespace
+
+TEST_CASE("vietnamese: the page alone, and the table of verdicts") {
+    Project project;
+    project.write_claims(claim_rows);
+    auto state = [](Page& page) {
+        page.step("Count.");
+        page.table("Numbers", {.header = {"count"}, .rows = {{"many"}, {"few"}}});
+        state_claims(page);
+        page.answer("It is 5.", line_figure("Line"));
+    };
+    std::string lines =
+        "en\tvi\nCount.\tHãy đếm.\nNumbers\tCác số\ncount\tđếm\nmany\tnhiều\nfew\tít\n"
+        "It is {}.\tĐó là {}.\nLine\tĐường\nWhy is it so?\tVì sao?\nIt shows that.\tBài nói vậy.\n"
+        "63 %\t63 %\nhow much\tbao nhiêu\nwithout it\tkhông có\n";
+    write_raw(project.file("chapters/07_why/text.tsv"), lines + "it is about GPT-2 large\tx\n");
+    std::string printed = run_page({"--lang", "vi"}, state);
+    check_order(printed,
+                {"1. Count.", "Numbers", "count", "many", "Claim 7a: it is <so>", "verdict",
+                 "reproduced", "Các khẳng định ra sao", "khẳng định", "tái lập được"});
+    std::string page = project.read("out/07/report.html");
+    check_order(page, {"<html lang=\"vi\">", "<title>Vì sao?</title>", "<h1>Vì sao?</h1>",
+                       "<b>Bài giảng:</b> Bài nói vậy.", "Đó là 5.", "docs/vi/07_why.md",
+                       "1. Hãy đếm.", "<b>Bảng 1. Các số.</b>", ">đếm<", ">nhiều<", ">ít<",
+                       "Khẳng định 7a: đúng &lt;vậy&gt;", "Phép đo: bao nhiêu", "không có",
+                       ">tái lập được</b> ", "một nửa", "Các khẳng định ra sao"});
+    CHECK(project.read("out/index.html").find("Bài nói vậy.") != std::string::npos);
+    CHECK(project.read("out/07/table-1.csv") == "count\nmany\nfew\n");
+
+    // A sentence without a line stops the run.
+    write_raw(project.file("chapters/07_why/text.tsv"), "en\tvi\nCount.\tHãy đếm.\n");
+    std::string error = error_of([&] { run_page({"--lang", "vi"}, state); });
+    CHECK_MESSAGE(error.starts_with("there is no Vietnamese for \"Numbers\""), error);
+    speak(Language::english, {});
+}
+
+TEST_CASE("vietnamese: --lang decides, else the environment") {
+    auto chosen = [](std::vector<std::string> words) {
+        words.insert(words.begin(), "build/07_why");
+        std::vector<char*> arguments;
+        for (std::string& word : words) arguments.push_back(word.data());
+        auto n = static_cast<int>(arguments.size());
+        return Options(n, arguments.data(), why_chapter).language();
+    };
+    for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) ::unsetenv(name);
+    CHECK(chosen({}) == Language::english);
+    CHECK(chosen({"--lang", "vi"}) == Language::vietnamese);
+    Variable lang("LANG", "vi_VN.UTF-8");
+    CHECK(chosen({}) == Language::vietnamese);
+    CHECK(chosen({"--lang=en"}) == Language::english);
+    Variable all("LC_ALL", "C");
+    CHECK(chosen({}) == Language::english);
+    CHECK_THROWS_WITH_AS(chosen({"--lang", "de"}), doctest::Contains("there is no language 'de'"),
+                         UsageError);
+    CHECK_THROWS_AS(chosen({"--lang", ""}), UsageError);
+}
 
 TEST_CASE("vietnamese: pages of chapters, with what little English is left") {
     CHECK(shown_text("<p>a<style>b</style> c</p>") == "\na\n c\n");

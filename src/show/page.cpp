@@ -97,7 +97,7 @@ Page::Page(const ChapterInfo& info, const Options& options)
     Language language = options.language();
     std::vector<std::string> files;
     if (language != Language::english) {
-        files = {find_in_project("src/show/text.tsv"), chapter_file(info, "text.tsv")};
+        files = {project_file("src/show/text.tsv"), chapter_file(info, "text.tsv")};
     }
     speak(language, files);
     run_ = info.has_presets ? "preset " + options.preset() + (quick_ ? ", quick" : "")
