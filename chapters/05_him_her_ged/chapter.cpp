@@ -69,17 +69,18 @@ Study read_study(const Options& options, Page& page) {
     return {options.preset() == "document" ? document : notebook, draws, model, tokenizer, layer};
 }
 
-/// The MLP's expansion of one block for every token of a text: [n_token, d_mlp].
-Matrix expansion(const Gpt2& model, int64_t layer, std::span<const int> ids) {
-    return to_matrix(activations(model, ids, 1, format("blocks.%ld.mlp_pre", layer)));
+/// The MLP's expansion of one block for every token of each sentence: [n_token, d_mlp].
+std::vector<Matrix> expansions(const Gpt2& model, int64_t layer,
+                               const std::vector<Sentence>& sentences) {
+    return run_sentences(model, sentences, format("blocks.%ld.mlp_pre", layer));
 }
 
 /// The same at the pronoun, which sees only what stands in front of it: [n_sentence, d_mlp].
 Matrix at_pronoun(const Gpt2& model, int64_t layer, const std::vector<Sentence>& sentences) {
+    std::vector<Matrix> all = expansions(model, layer, sentences);
     Matrix out(std::ssize(sentences), model.config.d_mlp);
     for (int64_t i = 0; i < out.rows; ++i) {
-        Matrix all = expansion(model, layer, sentences[i].prefix());
-        std::ranges::copy(all.row(all.rows - 1), out.row(i).begin());
+        std::ranges::copy(all[i].row(sentences[i].pronoun), out.row(i).begin());
     }
     if (varies(out)) return out;
     fail(format("blocks.%ld.mlp_pre does not vary over the sentences", layer), model.source,
@@ -94,10 +95,11 @@ Pairs pairs_at_pronoun(const Gpt2& model, int64_t layer, const SentencePairs& se
 /// The same at every token of each pair.
 std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer,
                                       const SentencePairs& sentences) {
+    std::vector<Matrix> him = expansions(model, layer, sentences.him),
+                        her = expansions(model, layer, sentences.her);
     std::vector<TokenPair> out;
-    for (size_t i = 0; i < sentences.him.size(); ++i) {
-        out.push_back({expansion(model, layer, sentences.him[i].ids),
-                       expansion(model, layer, sentences.her[i].ids), sentences.him[i].pronoun});
+    for (size_t i = 0; i < him.size(); ++i) {
+        out.push_back({him[i], her[i], sentences.him[i].pronoun});
     }
     return out;
 }

@@ -159,4 +159,24 @@ std::vector<int64_t> first_of_groups(const std::vector<int64_t>& group) {
     return first;
 }
 
+std::vector<Matrix> run_sentences(const Gpt2& model, const std::vector<Sentence>& sentences,
+                                  const std::string& tap) {
+    size_t longest = 0;
+    for (const Sentence& s : sentences) longest = std::max(longest, s.ids.size());
+    std::vector<int> ids;
+    for (const Sentence& s : sentences) {
+        ids.insert(ids.end(), s.ids.begin(), s.ids.end());
+        ids.resize(ids.size() + longest - s.ids.size());
+    }
+    Matrix rows = to_matrix(activations(model, ids, std::ssize(sentences), tap));
+
+    std::vector<Matrix> out;
+    for (size_t i = 0; i < sentences.size(); ++i) {
+        out.emplace_back(std::ssize(sentences[i].ids), rows.cols);
+        std::copy_n(&rows.data[i * longest * static_cast<size_t>(rows.cols)], out[i].data.size(),
+                    out[i].data.begin());
+    }
+    return out;
+}
+
 }  // namespace vimach::ch05

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "math/matrix.h"
+#include "model/gpt2.h"
 #include "show/console.h"
 #include "text/tokenizer.h"
 
@@ -48,5 +50,10 @@ std::vector<int64_t> group_by_beginning(const std::vector<Sentence>& sentences);
 
 /// The first sentence of every group.
 std::vector<int64_t> first_of_groups(const std::vector<int64_t>& group);
+
+/// A tap at every token of each sentence, [n_token, width]. They run as windows of equal length: no
+/// token sees what fills the shorter ones up behind it.
+std::vector<Matrix> run_sentences(const Gpt2& model, const std::vector<Sentence>& sentences,
+                                  const std::string& tap);
 
 }  // namespace vimach::ch05
