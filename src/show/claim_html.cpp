@@ -22,6 +22,15 @@ const std::string& claimed(const ClaimText& text) {
     return spoken() == Language::english ? text.claim : text.claim_vi;
 }
 
+/// The numbers from which the verdict can be derived.
+std::string controls_html(const Claim& claim) {
+    std::string text = local("this run") + " " + local(measure_text(claim.measured));
+    for (const Control& control : claim.controls) {
+        text += "; " + local(control.name) + " " + local(control_text(control));
+    }
+    return paragraph(text + ".", "measure");
+}
+
 std::string verdict_html(const Claim& claim) {
     Ruling ruling = rule(claim);
     return "<p class=\"verdict\"><b class=\"v" + std::to_string(static_cast<int>(ruling.verdict)) +
@@ -39,7 +48,7 @@ std::string claim_html(const Claim& claim) {
                          local("Measured:") + " " + local(text.measure) + ". " +
                          local("Compared with:") + " " + local(text.control) + ".",
                      "measure") +
-           claim_figure(claim) + verdict_html(claim) +
+           claim_figure(claim) + controls_html(claim) + verdict_html(claim) +
            paragraph(local("Why " + text.needed()) + ": " +
                          (spoken() == Language::english ? text.why : text.why_vi) + ".",
                      "measure") +

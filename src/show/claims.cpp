@@ -195,6 +195,13 @@ std::string measure_text(const Measure& m) {
     return exact ? value : value + " " + interval_text(m.interval);
 }
 
+std::string control_text(const Control& control) {
+    std::string text = measure_text(control.measure);
+    if (control.kind == Control::Kind::null) return text + ", a null distribution";
+    if (control.kind == Control::Kind::reference) return text + ", for comparison only";
+    return text + ", difference " + interval_text(control.difference);
+}
+
 Table claims_table(const std::vector<Claim>& claims, const std::string& model) {
     Table table = {.header = {"id", "claim", "document", "measure", "measured", "low", "high",
                               "controls", "needed", "verdict", "why", "model"}};

@@ -74,6 +74,9 @@ std::string interval_text(const Interval& interval);
 /// "0.4672 [0.3360, 0.5928]", or the value alone where these digits do not differ.
 std::string measure_text(const Measure& measure);
 
+/// What a control says beside its name: "0.4917 [0.4518, 0.5316], difference [0.1, 0.2]".
+std::string control_text(const Control& control);
+
 /// All that a run says, one row a claim: id, claim, document, measure, measured, low, high,
 /// controls, needed, verdict, why, model.
 Table claims_table(const std::vector<Claim>& claims, const std::string& model);

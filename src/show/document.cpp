@@ -31,7 +31,8 @@ constexpr const char* style = R"(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); -webkit-text-size-adjust: 100%;
   font: 1.0625rem/1.6 Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif; }
-:lang(vi) > body { font-family: "Source Serif 4", Georgia, "Noto Serif", serif; }
+:lang(vi) > body { font-family: "Source Serif 4", Georgia, "Noto Serif", "DejaVu Serif",
+  serif; }
 main { max-width: 42.5rem; margin: 0 auto; padding: 3.5rem 1.25rem 5rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; font-weight: 600; margin: 0 0 .5rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; font-weight: 600; margin: 3.5rem 0 .75rem; }

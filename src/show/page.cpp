@@ -46,14 +46,6 @@ std::string claims_file(const ChapterInfo& info) {
     return find_in_project("chapters/" + std::string(info.name) + "/claims.tsv");
 }
 
-/// "untrained SAEs 0.4917 [0.4518, 0.5316]" and what it is compared by, in two parts.
-std::string control_text(const Control& control) {
-    std::string text = measure_text(control.measure);
-    if (control.kind == Control::Kind::null) return text + ", a null distribution";
-    if (control.kind == Control::Kind::reference) return text + ", for comparison only";
-    return text + ", difference " + interval_text(control.difference);
-}
-
 std::string measured_text(const Measure& measure) {
     std::string text = measure_text(measure);
     bool said = measure.detail.empty() || text.ends_with(")");

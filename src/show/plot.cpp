@@ -148,6 +148,16 @@ std::string line_svg(const Plot& plot, size_t number) {
            "</title></path>\n";
 }
 
+/// "series: step 3, loss 0.5"; names on the x axis stand for themselves.
+std::string hover_text(const Plot& plot, const Series& s, size_t i) {
+    const std::vector<std::string>& names = plot.options.x_names;
+    bool named = s.x[i] >= 0 && s.x[i] < static_cast<double>(names.size());
+    std::string where =
+        named ? names[static_cast<size_t>(s.x[i])] : plot.text.x_label + " " + number_text(s.x[i]);
+    return (s.name.empty() ? "" : s.name + ": ") + where + ", " + plot.text.y_label + " " +
+           number_text(s.y[i]);
+}
+
 /// Markers for all points of a short line, for points without neighbours, for scatter plots.
 std::string markers_svg(const Plot& plot, size_t number) {
     const Series& s = plot.series[number];
@@ -162,9 +172,8 @@ std::string markers_svg(const Plot& plot, size_t number) {
             together += path;
             continue;
         }
-        out += begin + path + "\"><title>" + escape_text(s.name) + ": " +
-               escape_text(plot.text.x_label) + " " + number_text(s.x[i]) + ", " +
-               escape_text(plot.text.y_label) + " " + number_text(s.y[i]) + "</title></path>\n";
+        out +=
+            begin + path + "\"><title>" + escape_text(hover_text(plot, s, i)) + "</title></path>\n";
     }
     if (together.empty()) return out;
     return begin + together + "\"><title>" + escape_text(s.name) + "</title></path>\n";
@@ -201,13 +210,14 @@ std::vector<LegendEntry> legend_entries(const Plot& plot) {
 /// What the figure shows, for those who do not see it.
 std::string description(const Plot& plot) {
     std::string out = local(plot.lines ? "Line plot" : "Scatter plot") + ": " + plot.text.y_label +
-                      " (y), " + plot.text.x_label + " (x).";
+                      " (y)" +
+                      (plot.text.x_label.empty() ? "" : ", " + plot.text.x_label + " (x)") + ".";
     for (const Series& s : plot.series) {
         Range y;
         for (size_t i = 0; i < s.x.size(); ++i) {
             if (plot.drawable(s, i)) y.add(s.y[i], plot.options.log_y);
         }
-        out += " " + s.name + ": ";
+        out += s.name.empty() ? " " : " " + s.name + ": ";
         out += y.empty() ? local("no values")
                          : local("from " + number_text(y.low) + " to " + number_text(y.high));
         out += ".";
