@@ -69,21 +69,18 @@ Study read_study(const Options& options, Page& page) {
     return {options.preset() == "document" ? document : notebook, draws, model, tokenizer, layer};
 }
 
-/// The MLP's expansion of one block for every token of each sentence: [n_token, d_mlp].
-std::vector<Matrix> expansions(const Gpt2& model, int64_t layer,
-                               const std::vector<Sentence>& sentences) {
-    return run_sentences(model, sentences, format("blocks.%ld.mlp_pre", layer));
-}
+/// The name of the MLP's expansion in one block.
+std::string expansion(int64_t layer) { return format("blocks.%ld.mlp_pre", layer); }
 
-/// The same at the pronoun, which sees only what stands in front of it: [n_sentence, d_mlp].
+/// It at the pronoun, which sees only what stands in front of it: [n_sentence, d_mlp].
 Matrix at_pronoun(const Gpt2& model, int64_t layer, const std::vector<Sentence>& sentences) {
-    std::vector<Matrix> all = expansions(model, layer, sentences);
+    std::vector<Matrix> all = run_sentences(model, sentences, expansion(layer));
     Matrix out(std::ssize(sentences), model.config.d_mlp);
     for (int64_t i = 0; i < out.rows; ++i) {
         std::ranges::copy(all[i].row(sentences[i].pronoun), out.row(i).begin());
     }
     if (varies(out)) return out;
-    fail(format("blocks.%ld.mlp_pre does not vary over the sentences", layer), model.source,
+    fail(expansion(layer) + " does not vary over the sentences", model.source,
          "choose another --layer");
 }
 
@@ -92,11 +89,11 @@ Pairs pairs_at_pronoun(const Gpt2& model, int64_t layer, const SentencePairs& se
             group_by_beginning(sentences.him)};
 }
 
-/// The same at every token of each pair.
+/// It at every token of each pair.
 std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer,
                                       const SentencePairs& sentences) {
-    std::vector<Matrix> him = expansions(model, layer, sentences.him),
-                        her = expansions(model, layer, sentences.her);
+    std::vector<Matrix> him = run_sentences(model, sentences.him, expansion(layer)),
+                        her = run_sentences(model, sentences.her, expansion(layer));
     std::vector<TokenPair> out;
     for (size_t i = 0; i < him.size(); ++i) {
         out.push_back({him[i], her[i], sentences.him[i].pronoun});

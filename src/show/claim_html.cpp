@@ -24,7 +24,7 @@ const std::string& claimed(const ClaimText& text) {
 
 /// The numbers from which the verdict can be derived.
 std::string controls_html(const Claim& claim) {
-    std::string text = local("this run") + " " + local(measure_text(claim.measured));
+    std::string text = local("This run:") + " " + local(measure_text(claim.measured));
     for (const Control& control : claim.controls) {
         text += "; " + local(control.name) + " " + local(control_text(control));
     }
