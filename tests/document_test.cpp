@@ -197,8 +197,7 @@ TEST_CASE("series differ in more than colour, and their names do not overlap") {
     std::string page = line_page(series);
     std::string drawing = between(page, "class=\"scroll broad\"", "</svg>");
     CHECK(contains(drawing, "aria-label=\"Lines\""));
-    CHECK(contains(drawing,
-                   "<desc>Line plot: loss (y), step (x). layer 0: from 1 to 3."));
+    CHECK(contains(drawing, "<desc>Line plot: loss (y), step (x). layer 0: from 1 to 3."));
 
     std::vector<std::string> styles;
     std::vector<double> heights;

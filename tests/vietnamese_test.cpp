@@ -8,9 +8,9 @@
 #include <map>
 #include <set>
 #include <sstream>
-#include <utility>
 
 #include "core/ensure.h"
+#include "tests/code_scan.h"
 #include "tests/markdown.h"
 #include "tests/project_files.h"
 
@@ -188,6 +188,14 @@ struct Term {
     std::vector<std::string> rivals;
 };
 
+/// The parts of a line between marks, without the blanks around them.
+std::vector<std::string> split_at(const std::string& line, char mark) {
+    std::vector<std::string> parts;
+    std::istringstream in(line);
+    for (std::string part; std::getline(in, part, mark);) parts.push_back(trim(part));
+    return parts;
+}
+
 /// The rows of the table under "## In Vietnamese".
 std::vector<Term> glossary(const TextFile& notation) {
     std::vector<Term> terms;
@@ -196,19 +204,8 @@ std::vector<Term> glossary(const TextFile& notation) {
         for (const std::string& line : section.prose) {
             if (n_cell(line) != 4 || line.starts_with("|--") || line.starts_with("| English"))
                 continue;
-            std::vector<std::string> cells;
-            std::string cell;
-            for (char c : line.substr(1)) {
-                if (c == '|')
-                    cells.push_back(trim(std::exchange(cell, "")));
-                else
-                    cell += c;
-            }
-            Term term = {cells[0], cells[1], {}};
-            std::istringstream rivals(cells[2]);
-            for (std::string rival; std::getline(rivals, rival, ',');) {
-                term.rivals.push_back(trim(rival));
-            }
+            std::vector<std::string> cells = split_at(line.substr(1), '|');
+            Term term = {cells[0], cells[1], split_at(cells[2], ',')};
             terms.push_back(term);
         }
     }
@@ -269,6 +266,30 @@ std::vector<std::pair<TextFile, TextFile>> pages() {
         all.push_back({file, read_project_file("docs/vi/" + name)});
     }
     all.push_back({read_project_file("README.md"), read_project_file("README.vi.md")});
+    return all;
+}
+
+/// The texts of the reports as two pages, a section a line: every text.tsv, and of each claims.tsv
+/// the claim and its reason.
+std::vector<std::pair<TextFile, TextFile>> reports() {
+    std::vector<std::pair<TextFile, TextFile>> all;
+    for (const TextFile& file : read_project_files({"src", "chapters"}, {".tsv"})) {
+        bool claims = file.path.ends_with("/claims.tsv");
+        if (!claims && !file.path.ends_with("/text.tsv")) continue;
+        all.push_back({{file.path, ""}, {file.path, ""}});
+        auto& [english, vietnamese] = all.back();
+        std::vector<std::string> lines = split_lines(file.text);
+        for (size_t i = 1; i < lines.size(); ++i) {
+            std::vector<std::string> cells = split_at(lines[i], '\t');
+            std::string head = format("# line %zu\n", i + 1);
+            english.text += head + cells[claims ? 1 : 0] + "\n";
+            vietnamese.text += head + cells[claims ? 8 : 1] + "\n";
+            if (!claims) continue;
+            english.text += head + cells[7] + "\n";
+            vietnamese.text += head + cells[9] + "\n";
+        }
+    }
+    REQUIRE(all.size() > 10);
     return all;
 }
 
@@ -347,6 +368,15 @@ TEST_CASE("vietnamese: a term has one translation") {
     for (const auto& [english, vietnamese] : pages()) {
         append(all, wrong_terms(english, vietnamese, terms));
     }
+
+    // In reports some are also names, of presets and taps, or stand in their everyday sense.
+    std::erase_if(terms, [](const Term& term) {
+        return is_one_of(term.english,
+                         {"document", "block", "forced", "reproduced", "not reproduced"});
+    });
+    for (const auto& [english, vietnamese] : reports()) {
+        append(all, wrong_terms(english, vietnamese, terms));
+    }
     check_none(all);
 }
 
@@ -362,7 +392,9 @@ TEST_CASE("vietnamese: accents are composed") {
     };
     CHECK(composed("l\u1edbp"));
     CHECK_FALSE(composed("lo\u031b\u0301p"));
-    for (const auto& [english, vietnamese] : pages()) {
-        CHECK_MESSAGE(composed(vietnamese.text), vietnamese.path);
+    for (const auto& all : {pages(), reports()}) {
+        for (const auto& [english, vietnamese] : all) {
+            CHECK_MESSAGE(composed(vietnamese.text), vietnamese.path);
+        }
     }
 }
