@@ -133,10 +133,13 @@ TEST_CASE("language: a text by its line, by its blanks, or sentence by sentence"
         "{} has {} nats.\t{} có {} nat.\n"
         "{} has {} nats, and more.\t{} có {} nat, và hơn nữa.\n"
         "text: {*}, {} tokens\tvăn bản: {}, {} token\n"
+        "{*} kinds\t{} loại\n"
+        "all {} kinds\tcả {} loại\n"
         "Add more.\tThêm nữa.\n");
     CHECK(spoken() == Language::vietnamese);
     CHECK(local("Read this.") == "Đọc đi.");
     CHECK(local("").empty());
+    CHECK(local("all 3 kinds") == "cả 3 loại");
     CHECK(local("3 of 20 runs") == "20 lần, trong đó 3");
     CHECK(local("the trained model has 1.5 nats.") == "mô hình đã huấn luyện có 1.5 nat.");
     CHECK(local("4 has 5 nats, and more.") == "4 có 5 nat, và hơn nữa.");
@@ -148,7 +151,7 @@ TEST_CASE("language: a text by its line, by its blanks, or sentence by sentence"
     using Names = std::vector<std::string>;
     CHECK(local_if_all_known({"Read this.", "1"}) == Names{"Đọc đi.", "1"});
     CHECK(local_if_all_known({"Read this.", "low"}) == Names{"Read this.", "low"});
-    for (const char* unknown : {"Read that.", "the other model has 1.5 nats.",
+    for (const char* unknown : {"Read that.", "the other model has 1.5 nats.", " has 2 nats.",
                                 "Read this. Not that.", "3 of many runs", "read this."}) {
         std::string error = error_of([&] { local(unknown); });
         CHECK_MESSAGE(error.starts_with(std::string("there is no Vietnamese for \"") + unknown),
