@@ -13,7 +13,7 @@ namespace vimach::ch03 {
 /// The trained model's layers as they are, scaled to unit mean square, as Gaussian data of the same
 /// mean and covariance; and those of random weights, also scaled, since their own units mean
 /// nothing.
-enum Arm { trained, unit_scale, gaussian, random_weights, n_arm };
+enum Arm : int { trained, unit_scale, gaussian, random_weights, n_arm };
 constexpr const char* arm_names[n_arm] = {"trained", "unit scale", "Gaussian", "random weights"};
 
 /// What came of one SAE after its last epoch, over all rows; the last three are losses of the
