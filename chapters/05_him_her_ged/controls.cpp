@@ -252,6 +252,8 @@ Control swapped_contrast(const Pairs& pairs, const GedSettings& settings, const 
 Control untrained_contrast(const Squares& trained, const Pairs& untrained,
                            const GedSettings& settings, const Draws& draws) {
     const std::vector<int64_t>& group = untrained.group;
+    ensure(trained.him_forward.size() == group.size(), "the two models saw other sentences",
+           "untrained_contrast", "pass as many pairs of both");
     Squares other =
         left_out_squares(untrained, fit_folds(untrained, settings, draws.n_fold, draws.seed));
     auto difference = [&](std::span<const int64_t> pairs) {
