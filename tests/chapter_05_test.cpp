@@ -144,7 +144,7 @@ TEST_CASE("chapter 5, claim 5c: on pairs left out") {
     Pairs strong = by_variance(40, 4, 20, 1), none = alike(40, 4, 5);
     CHECK(on(strong, none) == reproduced);
     CHECK(on(none, alike(40, 4, 6)) == not_reproduced);
-    CHECK(on(alike(20, 16, 1), alike(20, 4, 5)) == not_reproduced);  // what 16 or more in sample comes to
+    CHECK(on(alike(20, 16, 1), alike(20, 4, 5)) == not_reproduced);  // 16 in sample
     CHECK(on(strong, by_variance(40, 4, 20, 7)) == control_holds);
 
     CHECK_THROWS_AS(on(alike(20, 16, 1), none), Error);
