@@ -91,14 +91,18 @@ private:
 
 using Chapter = std::function<void(Page&)>;
 
-/// Runs a chapter from its first word to its last; returns what it printed.
-inline std::string run_page(std::vector<std::string> words, const Chapter& chapter) {
+/// The options of a command line without the program's name.
+inline Options options_of(std::vector<std::string> words) {
     words.insert(words.begin(), "build/07_why");
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
+    return {static_cast<int>(arguments.size()), arguments.data(), why_chapter};
+}
+
+/// Runs a chapter from its first word to its last; returns what it printed.
+inline std::string run_page(const std::vector<std::string>& words, const Chapter& chapter) {
     Capture out;
-    Page page(why_chapter,
-              Options(static_cast<int>(arguments.size()), arguments.data(), why_chapter));
+    Page page(why_chapter, options_of(words));
     chapter(page);
     Capture error(STDERR_FILENO);  // finish() says there where the report is
     page.finish();

@@ -76,12 +76,8 @@ TEST_CASE("vietnamese: the page alone, and the table of verdicts") {
 }
 
 TEST_CASE("vietnamese: --lang decides, else the environment") {
-    auto chosen = [](std::vector<std::string> words) {
-        words.insert(words.begin(), "build/07_why");
-        std::vector<char*> arguments;
-        for (std::string& word : words) arguments.push_back(word.data());
-        auto n = static_cast<int>(arguments.size());
-        return Options(n, arguments.data(), why_chapter).language();
+    auto chosen = [](const std::vector<std::string>& words) {
+        return options_of(words).language();
     };
     for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) ::unsetenv(name);
     CHECK(chosen({}) == Language::english);

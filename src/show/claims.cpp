@@ -89,8 +89,7 @@ std::vector<ClaimText> read_claims(const std::string& path) {
     if (cut(lines[0], '\t') != tsv_columns) {
         fail("the first line does not name the ten columns", path + ", line 1",
              "write id, claim, document, measure, control, side, threshold, why, claim_vi, why_vi, "
-             "with "
-             "tabs between");
+             "with tabs between");
     }
     for (size_t i = 1; i < lines.size(); ++i) {
         if (lines[i].empty()) continue;

@@ -23,7 +23,7 @@ std::string security_policy(const std::string& hash) {
            (hash.empty() ? "" : "; script-src 'sha256-" + hash + "'") + "\">\n";
 }
 
-/// Charter has not all letters of Vietnamese.
+/// Vietnamese goes without Charter, which lacks some of its letters.
 constexpr const char* style = R"(
 :root { color-scheme: light dark; --page: #fff; --ink: #1b1c1e; --soft: #595d63; --rule: #d9dbde;
   --shade: #0003;

@@ -202,6 +202,7 @@ namespace {
 
 /// The columns that hold words in the language of the page.
 Table local_columns(Table table) {
+    if (spoken() == Language::english) return table;
     for (size_t j = 0; j < table.header.size(); ++j) {
         std::vector<std::string> column;
         for (const auto& row : table.rows) column.push_back(row.at(j));

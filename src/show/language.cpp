@@ -151,7 +151,7 @@ std::optional<std::string> whole_text(const std::string& english) {
     return {};
 }
 
-/// Where a sentence ends: behind a point, a question mark or a colon in front of a blank.
+/// The text cut at blanks behind one of . ? ! : ;
 std::vector<std::string> sentences(const std::string& text) {
     std::vector<std::string> all(1);
     for (size_t i = 0; i < text.size(); ++i) {
