@@ -72,7 +72,7 @@ Study read_study(const Options& options, Page& page) {
 /// The name of the MLP's expansion in one block.
 std::string expansion(int64_t layer) { return format("blocks.%ld.mlp_pre", layer); }
 
-/// It at the pronoun, which sees only what stands in front of it: [n_sentence, d_mlp].
+/// The expansion at the pronoun, which sees only what stands in front of it: [n_sentence, d_mlp].
 Matrix at_pronoun(const Gpt2& model, int64_t layer, const std::vector<Sentence>& sentences) {
     std::vector<Matrix> all = run_sentences(model, sentences, expansion(layer));
     Matrix out(std::ssize(sentences), model.config.d_mlp);
@@ -89,7 +89,7 @@ Pairs pairs_at_pronoun(const Gpt2& model, int64_t layer, const SentencePairs& se
             group_by_beginning(sentences.him)};
 }
 
-/// It at every token of each pair.
+/// The expansion at every token of each pair.
 std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer,
                                       const SentencePairs& sentences) {
     std::vector<Matrix> him = run_sentences(model, sentences.him, expansion(layer)),
@@ -156,7 +156,7 @@ void chapter(const Options& options, Page& page) {
     page.say(untrained_text(untrained, ged));
     page.claim("5c", left_out, {of_swaps, of_untrained});
 
-    page.step("Run whole sentences, left out as well, through the filters, token by token.");
+    page.step("Run whole sentences through filters made without them, token by token.");
     std::vector<TokenPair> tokens = left_out_tokens(at_every_token(model, layer, sentences), folds);
     Directions filters = fold_directions(folds, Along::him_over_her, him.rows);
     page.table("Shares of pairs left out", token_table(tokens, folds));

@@ -299,7 +299,7 @@ Control noise_cosine(const Matrix& x, const GedSettings& settings, const Draws& 
 
 std::string cosines_text(const Eigen& for_him, const Eigen& for_her) {
     std::span<const double> w = for_him.vectors.row(0);
-    std::string text = format("him > her with her > him %.4f; with PC 1, 2, 3:",
+    std::string text = format("Cosines: him > her and her > him %.4f; him > her and PC 1, 2, 3:",
                               cosine(w, for_her.vectors.row(0)));
     double length = std::sqrt(std::inner_product(w.begin(), w.end(), w.begin(), 0.0));
     for (size_t axis = 0; axis < 3 && axis < w.size(); ++axis) {

@@ -53,7 +53,7 @@ Table spectrum_table(const Eigen& for_him, const Eigen& for_her, const Matrix& s
 /// shrinkage has set it.
 Table shrinkage_table(const Matrix& s, const Matrix& r);
 inline const char* const shrinkage_note =
-    "Where the last column stays the same, the shrinkage has set it.";
+    "Where the last column stays the same, shrinkage has set the eigenvalue.";
 
 /// Paired swaps: him and her swapped in every group with probability 1/2, centred per class first
 /// (or the difference of the means would enter both covariances), the components kept.
