@@ -247,7 +247,7 @@ std::string Page::opening() const {
     }
     out += "<p class=\"subtitle\">" + about_ + "<br>\n<a href=\"" +
            escape_text(link_to_document(info_, folder_)) + "\">" +
-           escape_text(local("The chapter's document")) + "</a>";
+           escape_text(local("The chapter explained")) + "</a>";
     for (const auto& [number, text] : invitations_) {
         out += format("<br>\n<a href=\"#figure-%d\">", number) + escape_text(local(text)) + "</a>";
     }
