@@ -290,6 +290,7 @@ void write_rows() {
 }  // namespace
 
 int main(int argc, char** argv) {
+    take_fast_kernels(argv);
     try {
         if (argc == 3 && std::string(argv[1]) == "--peak") {
             print_peak(argv[2]);

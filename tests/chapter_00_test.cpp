@@ -174,6 +174,22 @@ TEST_CASE("chapter 0: the known output holds with the BLAS kernels of another pr
     CHECK_MESSAGE(other.status == 0, other.out);
 }
 
+TEST_CASE("chapter 0: a processor that OpenBLAS does not know gets the kernels it can run") {
+    auto kernels = [](const std::string& environment) {
+        std::string out = run("env " + environment + " $C --version").out;
+        return out.substr(out.rfind("OpenBLAS"));
+    };
+    if (kernels("OPENBLAS_CORETYPE=Prescott").find("Prescott") == std::string::npos) {
+        std::printf("SKIPPED: needs an OpenBLAS with the kernels of several x86-64 processors\n");
+        return;
+    }
+    std::string chosen = kernels("-u OPENBLAS_CORETYPE");
+    INFO(chosen);
+    bool has_avx = std::ifstream("/proc/cpuinfo").good() &&
+                   test::read_raw("/proc/cpuinfo").find(" avx2 ") != std::string::npos;
+    CHECK((chosen.find("Prescott") == std::string::npos) == has_avx);
+}
+
 TEST_CASE("chapter 0: the head that looks at the previous token is found, whatever its layer") {
     Tensor even({2, 3, 3}), back({2, 3, 3});
     for (Real& value : even.data) value = Real(1) / 3;

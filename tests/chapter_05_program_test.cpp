@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <sstream>
 
 #include "chapters/05_him_her_ged/patch.h"
 #include "core/files.h"
@@ -208,7 +209,7 @@ TEST_CASE("chapter 5: three sentences, and the same sentences twice") {
     test::check_contains(same.out, "the whole vector changes nothing");
 }
 
-TEST_CASE("chapter 5: the steps on the page are those of fit_ged, digit by digit") {
+TEST_CASE("chapter 5: the steps on the page are those of fit_ged") {
     Outcome page = run("$C --quick > text && cat out/05/table-1.csv");
     REQUIRE(page.status == 0);
     Gpt2 model = load_gpt2(test::absolute("weights/nano"));
@@ -226,9 +227,17 @@ TEST_CASE("chapter 5: the steps on the page are those of fit_ged, digit by digit
     };
     GedFit fit = fit_ged(at_word("him"), at_word("her"), {});
     for (const Eigen* eigen : {&fit.a_over_b, &fit.b_over_a}) {
-        std::string row = eigen == &fit.a_over_b ? "him > her" : "her > him";
-        for (size_t i = 0; i < 3; ++i) row += "," + value_text(eigen->values[i]);
-        test::check_contains(page.out, row + ",");
+        std::string name = eigen == &fit.a_over_b ? "him > her" : "her > him";
+        size_t row = page.out.find("\n" + name + ",");
+        REQUIRE(row != page.out.npos);
+        std::istringstream cells(page.out.substr(row + 1 + name.size()));
+        for (size_t i = 0; i < 3; ++i) {
+            // A batch of sentences rounds otherwise than each by itself; four decimals are printed.
+            char comma;
+            double value;
+            cells >> comma >> value;
+            CHECK(std::abs(value - eigen->values[i]) < 2e-4);
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 #include "math/blas.h"
 
 int main(int argc, char** argv) {
+    vimach::take_fast_kernels(argv);
     std::printf("unit tests, Real = %s, %s\n", sizeof(vimach::Real) == 4 ? "float" : "double",
                 vimach::blas_kernels().c_str());
     std::fflush(stdout);

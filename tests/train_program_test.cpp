@@ -72,6 +72,11 @@ TEST_CASE("train_nano: another training starts with the weights that one has lef
     Outcome card = run(folder, "--text . --card --model run");
     CHECK(before.substr(0, before.find('\n')) == card.out.substr(0, card.out.find('\n')));
     check_contains(test::read_raw(folder.file("more/loss.csv")), "\n4,8192,");
+
+    // A hundred steps warm up to --rate, and the fall has begun: step 4 is the second of both.
+    Outcome slow = run(folder, "--text . --steps 4 --start run --before 2 --rate 0.01 --out slow");
+    CHECK_MESSAGE(slow.status == 0, slow.err);
+    check_contains(test::read_raw(folder.file("slow/loss.csv")), ",0.0001,");
 }
 
 TEST_CASE("train_nano: what cannot be trained is refused before the first step") {
@@ -83,6 +88,8 @@ TEST_CASE("train_nano: what cannot be trained is refused before the first step")
                                                    {"--text . --model weights/nano", "--card"},
                                                    {"--text . --card --steps 3", "--steps"},
                                                    {"--text . --before 3", "--start"},
+                                                   {"--text . --rate -1", "--rate"},
+                                                   {"--text . --card --rate 1", "--rate"},
                                                    {"--text . --steps 3 --start gone", "gone"},
                                                    {"--text . --steps 1 --out file/run", "file"}};
     for (auto [options, phrase] : wrong) {

@@ -87,6 +87,14 @@ TEST_CASE(
     CHECK(learning_rate(s, 500) == doctest::Approx(0.1));
     CHECK(learning_rate(s, 509) == 1);
     CHECK(learning_rate(s, 900) == doctest::Approx(0.5));
+
+    // As the program asks for it, the rate falls from the first of the new steps on.
+    Settings more = continued({.n_step = 1500, .n_before = 500, .peak_rate = 1});
+    CHECK(learning_rate(more, 500) == doctest::Approx(0.01));
+    CHECK(learning_rate(more, 750) == doctest::Approx(0.5 + std::sqrt(0.5) / 2));
+    CHECK(learning_rate(more, 1000) == doctest::Approx(0.5));
+    CHECK(learning_rate(more, 1500) == doctest::Approx(0));
+
     Gpt2 model = start(tiny).model;
     State state = start_with(s, model);
     CHECK(state.n_done == 500);

@@ -5,8 +5,10 @@
 #include "math/blas.h"
 
 #include <cblas.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 #include "core/ensure.h"
@@ -133,6 +135,17 @@ std::unique_lock<std::mutex> blas_turn() {
     static std::mutex one_at_a_time;
     if (build != OPENBLAS_SEQUENTIAL) return {};
     return std::unique_lock(one_at_a_time);
+}
+
+void take_fast_kernels([[maybe_unused]] char** argv) {
+#ifdef __x86_64__
+    constexpr const char* variable = "OPENBLAS_CORETYPE";
+    bool unknown = blas_kernels().ends_with("Prescott") && std::getenv(variable) == nullptr;
+    if (!unknown || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
+    bool has_avx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    setenv(variable, has_avx512 ? "SkylakeX" : "Haswell", 1);
+    execvp(argv[0], argv);  // returns only where it fails; then the slow kernels do
+#endif
 }
 
 std::string blas_kernels() {

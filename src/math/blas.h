@@ -43,6 +43,12 @@ Matrix product(const Matrix& a, const Matrix& b, bool transpose_a = false,
 /// turn where the library was built without threads and must not be called from two at a time.
 std::unique_lock<std::mutex> blas_turn();
 
+/// First thing in main. Where OpenBLAS is older than the processor it does not know it, and takes
+/// the kernels that run on any x86-64 ("Prescott", without AVX). This starts the program anew with
+/// OPENBLAS_CORETYPE set to those that the processor's instructions allow, which is the only way
+/// to change them. Does nothing where the variable is set.
+void take_fast_kernels(char** argv);
+
 /// OpenBLAS's version and the processor whose kernels it chose, e.g. "OpenBLAS 0.3.21 SkylakeX".
 std::string blas_kernels();
 

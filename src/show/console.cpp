@@ -172,6 +172,7 @@ void check_address_space() {
 int run_chapter(int argc, char** argv, const ChapterInfo& info,
                 const std::function<void(const Options&)>& chapter) {
     check_address_space();
+    take_fast_kernels(argv);
     std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a pipe sees lines as they are made
     try {
         Options options(argc, argv, info);

@@ -205,7 +205,8 @@ const ChapterInfo info = {
     .purpose = "Trains the embedded model, or measures one and lets it speak (--card).",
     .options = {{"--text", "FOLDER", "texts and SOURCES.tsv, with the columns split and file"},
                 {"--steps", "N", "steps in all (9500); may change until the rate falls"},
-                {"--start", "DIR", "a model to start with instead of random weights"},
+                {"--rate", "R", "the highest learning rate (0.004)"},
+                {"--start", "DIR", "a model to start with; the rate falls from its first step on"},
                 {"--before", "N", "of the steps, those that it has seen (0)"},
                 {"--card", "", "no training: print the held-out loss of --model, and samples"}},
     .has_presets = false};
@@ -215,7 +216,8 @@ void run(const Options& options) {
     std::string text = options.text("--text", "");
     if (text.empty()) throw UsageError("there is no text", "--text", "pass --text FOLDER");
     bool card = options.has("--card");
-    for (const char* name : {"--steps", "--start", "--before", "--seed", "--out", "--quick"}) {
+    for (const char* name :
+         {"--steps", "--rate", "--start", "--before", "--seed", "--out", "--quick"}) {
         if (card && options.has(name))
             throw UsageError("does not train", "--card", format("leave out %s", name));
     }
@@ -232,7 +234,8 @@ void run(const Options& options) {
                          .n_before = options.integer("--before", 0, 0, n_step - 1),
                          .seed = static_cast<uint64_t>(
                              options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
-    if (options.has("--start")) settings.n_warm_up = 100;  // the means of the optimisers, anew
+    settings.peak_rate = options.real("--rate", settings.peak_rate, 0);
+    if (options.has("--start")) settings = continued(settings);
     train(settings, text, options.text("--start", ""), options.text("--out", "weights/trained"));
 }
 

@@ -40,6 +40,12 @@ double learning_rate(const Settings& s, int64_t step) {
     return s.peak_rate * std::min(warm, 1.0) * decay;
 }
 
+Settings continued(Settings s) {
+    s.n_warm_up = 100;
+    s.decay_share = static_cast<double>(s.n_step - s.n_before) / static_cast<double>(s.n_step);
+    return s;
+}
+
 double clip(Gpt2& grad, double most) {
     // Every block of numbers sums its own squares.
     constexpr int64_t piece = 1024;  // numbers whose squares float may add up

@@ -45,6 +45,10 @@ double clip(Gpt2& grad, double most);
 /// takes a twentieth of the step.
 void keep_memory();
 
+/// The settings of a training that starts with a trained model: the rate is back at its highest as
+/// soon as the optimisers' new means can bear it, and falls from there on.
+Settings continued(Settings settings);
+
 /// A model in training: what the next step depends on, beside the settings and the tokens.
 struct State {
     int64_t n_done = 0;  ///< steps
