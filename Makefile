@@ -197,7 +197,7 @@ fuzz: $(addprefix build/fuzz/,$(TARGETS))  ## fuzz each target for SECONDS (600)
 	        2> out/fuzz/$$target.log || { tail -n 40 out/fuzz/$$target.log; exit 1; }; \
 	    echo "$$target: no finding"; grep -E 'number_of_executed|DONE' out/fuzz/$$target.log; done
 
-bench: build/bench build/03_laminar_profile weights/gpt2-shape  ## compare speed and memory with peers; ONLY=name, TEXT=file
+bench: all build/bench weights/gpt2-shape  ## compare speed and memory with peers; ONLY=name, TEXT=file
 	@ONLY='$(ONLY)' TEXT='$(TEXT)' build/bench
 
 clean:  ## remove everything built and written

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <numeric>
@@ -156,15 +157,32 @@ void bench_tokenizer() {
 
 constexpr double parameter_megabytes = 4e-6 * 124'439'808;
 
-/// Runs one piece of work in a process of its own and returns that process's peak in MB; the peak
-/// of this one never falls again.
+/// Runs one piece of work, or a program with its options, in a process of its own and returns that
+/// process's peak in MB; the peak of this one never falls again.
 double peak_megabytes(const std::string& work) {
-    return peer_seconds("build/bench --peak " + work);
+    return peer_seconds("build/bench --peak '" + work + "'");
 }
 
 /// Peak memory of a process that only reads the model, against its parameters in float32.
 void bench_load_memory() {
     add_comparison("load_memory", peak_megabytes("load"), "parameters", parameter_megabytes, "MB");
+}
+
+/// Peak memory of each chapter's quick run, and of chapter 0 on GPT-2 small's shape.
+void bench_chapter_memory() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator("chapters")) {
+        names.push_back(entry.path().filename());
+    }
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+        std::string run = "build/" + name + " --quick --out out/bench_" + name.substr(0, 2);
+        add_comparison(("memory_" + name.substr(0, 2)).c_str(), peak_megabytes(run), "allowed", 400,
+                       "MB");
+    }
+    std::string shape = format("build/00_gpt2 --model %s --quick --out out/bench_00", shape_model);
+    add_comparison("memory_00_shape", peak_megabytes(shape), "1.15 weights + 150",
+                   1.15 * parameter_megabytes + 150, "MB");
 }
 
 // --- forward ------------------------------------------------------------------------------------
@@ -245,6 +263,7 @@ struct Benchmark {
     void (*run)();
 };
 constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
+                                    {"memory", bench_chapter_memory},
                                     {"tokenizer", bench_tokenizer},
                                     {"forward", bench_forward},
                                     {"generate", bench_generate},
@@ -258,10 +277,16 @@ constexpr Benchmark benchmarks[] = {{"load_memory", bench_load_memory},
 
 /// What peak_megabytes asks a second process to do.
 void print_peak(const std::string& work) {
-    Gpt2 model = load_gpt2(shape_model);
-    if (work == "forward") forward(model);
+    bool is_program = work.starts_with("build/");
+    if (is_program) {
+        int status = std::system((work + " >/dev/null").c_str());
+        if (status != 0) return;  // what is wrong has been said; the row has no figure
+    } else {
+        Gpt2 model = load_gpt2(shape_model);
+        if (work == "forward") forward(model);
+    }
     rusage usage;
-    ::getrusage(RUSAGE_SELF, &usage);
+    ::getrusage(is_program ? RUSAGE_CHILDREN : RUSAGE_SELF, &usage);
     std::printf("%.3f\n", static_cast<double>(usage.ru_maxrss) * 1024 / 1e6);
 }
 

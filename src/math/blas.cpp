@@ -144,7 +144,7 @@ void take_fast_kernels([[maybe_unused]] char** argv) {
     if (!unknown || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
     bool has_avx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     setenv(variable, has_avx512 ? "SkylakeX" : "Haswell", 1);
-    execvp(argv[0], argv);  // returns only where it fails; then the slow kernels do
+    execv("/proc/self/exe", argv);  // returns only where it fails; then the slow kernels do
 #endif
 }
 
