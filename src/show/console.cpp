@@ -154,18 +154,23 @@ namespace {
     std::_Exit(status);
 }
 
-/// OpenBLAS reserves space for every processor at its start; refused that, its threads ask for
-/// ever.
+/// OpenBLAS reserves space for every processor at its start; refused that, it asks for ever.
 void check_address_space() {
     constexpr rlim_t always = 768'000'000, each = 64'000'000;
     rlim_t least = always + each * std::max(std::thread::hardware_concurrency(), 1U);
     rlimit limit = {};
     if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= least) return;
-    Error error(format("the address space is limited to %lu MB; this takes %lu MB",
-                       limit.rlim_cur / 1'000'000, least / 1'000'000),
-                "ulimit -v", "run: ulimit -v unlimited");
-    leave(report_failure(error.what(), 1));
+    std::fprintf(stderr,
+                 "error: the address space is limited to %lu MB; this takes %lu MB (ulimit -v): "
+                 "run: ulimit -v unlimited\n",
+                 limit.rlim_cur / 1'000'000, least / 1'000'000);
+    std::_Exit(1);
 }
+
+#ifdef __linux__
+/// Newer versions ask before main begins, so the check comes before any library begins.
+[[gnu::used, gnu::section(".preinit_array")]] void (*before_libraries)() = check_address_space;
+#endif
 
 }  // namespace
 
