@@ -267,20 +267,26 @@ Redundancy redundancy(const Matrix& latents) {
         ++rows.rows;
     }
     if (rows.rows < 2) return {.mean_r = nan};
-    Matrix r = product(rows, rows, false, true);
 
+    // A block of rows at a time, for all r of some thousand latents take 100 MB.
+    constexpr int64_t at_once = 128;
     Redundancy out;
-    auto n = static_cast<double>(r.rows);
-    for (int64_t i = 0; i < r.rows; ++i) {
-        double total = 0;
-        bool twin = false;
-        for (int64_t j = 0; j < r.cols; ++j) {
-            if (j == i) continue;
-            total += std::abs(r.at(i, j));
-            twin = twin || r.at(i, j) >= same_latent;
+    auto n = static_cast<double>(rows.rows);
+    for (int64_t begin = 0; begin < rows.rows; begin += at_once) {
+        Matrix block(std::min(at_once, rows.rows - begin), rows.cols);
+        std::copy_n(rows.row(begin).begin(), block.data.size(), block.data.begin());
+        Matrix r = product(block, rows, false, true);
+        for (int64_t i = 0; i < r.rows; ++i) {
+            double total = 0;
+            bool twin = false;
+            for (int64_t j = 0; j < r.cols; ++j) {
+                if (j == begin + i) continue;
+                total += std::abs(r.at(i, j));
+                twin = twin || r.at(i, j) >= same_latent;
+            }
+            out.mean_r += total / (n * (n - 1));
+            out.twins += twin / n;
         }
-        out.mean_r += total / (n * (n - 1));
-        out.twins += twin / n;
     }
     return out;
 }
