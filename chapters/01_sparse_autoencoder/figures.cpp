@@ -176,7 +176,7 @@ Figure recovery_figure(const Arms& arms, const Arm& chance) {
                        .x_label = "share of trainings",
                        .y_label = "weaker of the two |r|",
                        .caption = "Trainings in the order of their score. The claim asks for 0.95: "
-                                  "where a curve crosses the line, the rest succeed."},
+                                  "from where a curve crosses that line, its trainings succeed."},
                       curves, {.horizontal = {{follows, "0.95"}}});
 }
 
