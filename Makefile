@@ -58,6 +58,7 @@ help:  ## list the targets
 say     = $(if $(V),,@echo "$1 $2" &&)
 compile = $(call say,CXX,$<) mkdir -p $(@D) && $(COMPILE) $(FLAGS) -c $< -o $@
 link    = $(call say,LD,$@) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+archive = $(call say,AR,$@) rm -f $@ && ar rcs $@ $^
 
 define object_rule
 build/$1/%.o: %.cpp | build/packages
@@ -85,9 +86,9 @@ build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
 # Everything of src, once for each build; no number of the double build is shown.
 build/double/libvimach.a: $(patsubst %.cpp,build/double/%.o,$(filter-out src/show/%,$(SOURCES)))
-	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
+	$(archive)
 build/%/libvimach.a: $(addprefix build/%/,$(SOURCES:.cpp=.o))
-	$(call say,AR,$@) rm -f $@ && ar rcs $@ $^
+	$(archive)
 
 # A chapter is all that lies in its folder, and the library.
 sources_of = $(wildcard chapters/$1/*.cpp) $(other_$1)

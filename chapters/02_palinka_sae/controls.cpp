@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "core/ensure.h"
 #include "core/parallel.h"
@@ -273,14 +274,14 @@ Redundancy redundancy(const Matrix& latents) {
     Redundancy out;
     auto n = static_cast<double>(rows.rows);
     for (int64_t begin = 0; begin < rows.rows; begin += at_once) {
-        Matrix block(std::min(at_once, rows.rows - begin), rows.cols);
-        std::copy_n(rows.row(begin).begin(), block.data.size(), block.data.begin());
-        Matrix r = product(block, rows, false, true);
+        std::vector<int64_t> block(std::min(at_once, rows.rows - begin));
+        std::iota(block.begin(), block.end(), begin);
+        Matrix r = product(take_rows(rows, block), rows, false, true);
         for (int64_t i = 0; i < r.rows; ++i) {
             double total = 0;
             bool twin = false;
             for (int64_t j = 0; j < r.cols; ++j) {
-                if (j == begin + i) continue;
+                if (j == block[i]) continue;
                 total += std::abs(r.at(i, j));
                 twin = twin || r.at(i, j) >= same_latent;
             }

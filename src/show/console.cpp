@@ -168,7 +168,8 @@ void check_address_space() {
 }
 
 #ifdef __linux__
-/// Newer versions ask before main begins, so the check comes before any library begins.
+/// Newer versions ask before main begins, so the check comes before any library begins. Nothing of
+/// the program is initialised then either, so the error is printed with the C library alone.
 [[gnu::used, gnu::section(".preinit_array")]] void (*before_libraries)() = check_address_space;
 #endif
 
