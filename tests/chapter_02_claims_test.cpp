@@ -28,7 +28,7 @@ Group four(const std::function<Examined(int64_t i)>& make_up) {
 /// others on `n_token`.
 Group responding(int64_t n_none, int64_t n_all, int64_t n_token = 3) {
     return four([&](int64_t i) {
-        Examined e = {.top_k = 10, .latents = Matrix(100, 1000)};
+        Examined e = {.top_k = 10, .latents = Tensor({100, 1000})};
         e.summary.n_row = 100;
         e.summary.n_active.assign(1000, n_token);
         std::fill_n(e.summary.n_active.begin(), n_none + i, 0);
@@ -54,12 +54,12 @@ Group scoring(std::vector<double> Examined::*of_sets, double geography, double r
 /// `seed` is 0; `n_same` of them are.
 Group finding_again(int64_t n_same, double cosine = 0.5) {
     return four([&](int64_t i) {
-        Examined e = {.latents = Matrix(40, n_best), .moved = {cosine, 0.5}};
+        Examined e = {.latents = Tensor({40, n_best}), .moved = {cosine, 0.5}};
         Rng shared(77), own(static_cast<uint64_t>(100 + i));
         for (int64_t j = 0; j < n_best; ++j) {
             for (int64_t t = 0; t < 40; ++t) {
                 double common = shared.normal(), alone = own.normal();
-                e.latents.at(t, j) = j < n_same ? common : alone;
+                e.latents.row(t)[j] = static_cast<Real>(j < n_same ? common : alone);
             }
             e.best_auc.push_back(j);
         }
@@ -162,14 +162,14 @@ TEST_CASE("chapter 2: claim 2f can hold, and can fail") {
     // Another rate finds none of them either: then the start is not what matters.
     Group elsewhere = finding_again(0);
     for (Examined& e : elsewhere) {
-        for (double& value : e.latents.data) value = std::abs(value);
+        for (Real& value : e.latents.data) value = std::abs(value);
         std::ranges::reverse(e.latents.data);
     }
     CHECK(verdict_of("2f seed", start(finding_again(0), elsewhere)) == Verdict::control_holds);
 
     // Beside it stands the lowest of what the other rate finds again.
     Group uneven = together;
-    std::ranges::fill(uneven[2].latents.data, 0.0);
+    std::ranges::fill(uneven[2].latents.data, Real(0));
     Finding lowest = start_matters({.trained = together, .nudged = uneven});
     CHECK(lowest.controls.at(0).measure.value == 0);
     CHECK(start_matters({.trained = together, .nudged = together}).controls[0].measure.value == 1);
@@ -211,11 +211,11 @@ TEST_CASE("chapter 2: claims 2g and 2h can hold, and can fail") {
     auto noisy = [](double noise) {
         return four([&](int64_t i) {
             Rng rng(static_cast<uint64_t>(i + 1));
-            Examined e = {.latents = Matrix(50, 30)};
+            Examined e = {.latents = Tensor({50, 30})};
             for (int64_t t = 0; t < 50; ++t) {
                 double pattern[3] = {rng.normal(), rng.normal(), rng.normal()};
                 for (int64_t j = 0; j < 30; ++j) {
-                    e.latents.at(t, j) = pattern[j % 3] + noise * rng.normal();
+                    e.latents.row(t)[j] = static_cast<Real>(pattern[j % 3] + noise * rng.normal());
                 }
             }
             return e;
@@ -233,8 +233,10 @@ TEST_CASE("chapter 2: sparse latents that are active by chance do not correlate"
     for (Group* group : {&groups.trained, &groups.untrained}) {
         *group = four([&](int64_t i) {
             Rng rng(static_cast<uint64_t>(i + 1));
-            Examined e = {.latents = Matrix(238, 200)};
-            for (double& value : e.latents.data) value = std::max(rng.normal() - 1, 0.0);
+            Examined e = {.latents = Tensor({238, 200})};
+            for (Real& value : e.latents.data) {
+                value = static_cast<Real>(std::max(rng.normal() - 1, 0.0));
+            }
             return e;
         });
     }

@@ -196,8 +196,8 @@ TEST_CASE("chapter 2: overlap finds latents by what they do, whatever their numb
     Matrix a = from_columns({{1, 0, 0, 2}, {0, 3, 0, 0}, {1, 1, 1, 0}}),
            b = from_columns({{0, 9, 0, 0}, {0, 0, 5, 0}, {2, 0, 0, 4}});
     Examined one, two;
-    one.latents = a, one.best_auc = {0, 1};
-    two.latents = b, two.best_auc = {0, 2};
+    one.latents = to_tensor(a), one.best_auc = {0, 1};
+    two.latents = to_tensor(b), two.best_auc = {0, 2};
     CHECK(overlap(one, two) == 1);
     two.best_auc = {1, 2};
     CHECK(overlap(one, two) == 0.5);

@@ -61,14 +61,20 @@ std::vector<Table> words_of(const Study& study, const Sae& sae, const std::vecto
             rows.row(i)[j] = w[j] * study.model.ln_final_gain.data[j];
         }
     }
-    Tensor logits = product(rows, study.model.W_E, {.transpose_b = true});
-
     std::vector<Table> out;
     auto word = [&](int64_t id) {
         return visible_text(std::string(study.tokenizer.token_bytes(static_cast<int>(id))));
     };
+    Tensor logits;
     for (int64_t i = 0; i < rows.rows(); ++i) {
-        std::span<const Real> row = logits.row(i);
+        // Some rows at a time: the logits of all would take 40 MB.
+        constexpr int64_t at_once = 16;
+        if (i % at_once == 0) {
+            ConstMatrixView some = row_range(rows.matrix(), i, std::min(at_once, rows.rows() - i));
+            logits = Tensor({some.rows, study.model.W_E.rows()});
+            matmul(some, study.model.W_E.matrix(), logits.matrix(), {.transpose_b = true});
+        }
+        std::span<const Real> row = logits.row(i % at_once);
         auto up = largest(std::ssize(row), n_word, [&](int64_t id) { return row[id]; });
         auto down = largest(std::ssize(row), n_word, [&](int64_t id) { return -row[id]; });
         Table table = {.header = {"raises", "logit", "lowers", "logit "}};
@@ -96,10 +102,10 @@ std::vector<std::pair<int64_t, double>> near_to(const Matrix& rows,
     return out;
 }
 
-TokenCard token_card(const Matrix& latents, const std::vector<Chosen>& chosen, int64_t token) {
-    std::span<const double> z = latents.row(token);
+TokenCard token_card(const Tensor& latents, const std::vector<Chosen>& chosen, int64_t token) {
+    std::span<const Real> z = latents.row(token);
     TokenCard card;
-    card.n_active = std::ranges::count_if(z, [](double v) { return v > 0; });
+    card.n_active = std::ranges::count_if(z, [](Real v) { return v > 0; });
     auto value = [&](int64_t i) { return z[chosen[i].latent]; };
     for (int64_t i : largest(std::ssize(chosen), n_of_token, value)) {
         if (!(value(i) > 0)) break;
@@ -162,8 +168,8 @@ std::vector<Chosen> choose_latents(const Examined& e, int64_t n) {
     }
 
     // Add the strongest latent of every token, so that each leads somewhere.
-    for (int64_t i = 0; i < e.latents.rows; ++i) {
-        std::span<const double> z = e.latents.row(i);
+    for (int64_t i = 0; i < e.latents.rows(); ++i) {
+        std::span<const Real> z = e.latents.row(i);
         int64_t best = std::ranges::max_element(z) - z.begin();
         bool there = std::ranges::find(chosen, best, &Chosen::latent) != chosen.end();
         if (!there && z[best] > 0) chosen.push_back({best, {}, i});
@@ -195,7 +201,7 @@ Figure cards_figure(const Study& study, const Sae& sae, const Examined& e, const
         if (card.listed) set_rival(card, chosen[i].ranks[0], start);
         dashboard.latents.push_back(card);
     }
-    for (int64_t i = 0; i < e.latents.rows; ++i) {
+    for (int64_t i = 0; i < e.latents.rows(); ++i) {
         dashboard.by_token.push_back(token_card(e.latents, chosen, i));
     }
     return draw_dashboard(

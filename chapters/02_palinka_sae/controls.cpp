@@ -108,7 +108,7 @@ double active_density(const SaeSummary& summary, Middle middle) {
 }
 
 double density_ceiling(const Examined& e) {
-    return static_cast<double>(e.top_k) / static_cast<double>(e.latents.cols);
+    return static_cast<double>(e.top_k) / static_cast<double>(e.latents.cols());
 }
 
 Finding small_volume(const Groups& groups) {
@@ -190,7 +190,7 @@ Finding fires_on_filler(const Groups& groups) {
 // --- what comes back ----------------------------------------------------------------------------
 
 double overlap(const Examined& a, const Examined& b) {
-    ensure(a.latents.rows == b.latents.rows, "the latents are of different tokens", "overlap",
+    ensure(a.latents.rows() == b.latents.rows(), "the latents are of different tokens", "overlap",
            "encode the same passage");
     double n_found = 0;
     for (int64_t i : a.best_auc) {
@@ -295,7 +295,8 @@ Redundancy redundancy(const Matrix& latents) {
 Twins find_twins(const Groups& groups) {
     auto of = [](const Group& group) {
         std::vector<Redundancy> out(group.size());
-        parallel_for(std::ssize(group), [&](int64_t i) { out[i] = redundancy(group[i].latents); });
+        parallel_for(std::ssize(group),
+                     [&](int64_t i) { out[i] = redundancy(to_matrix(group[i].latents)); });
         return out;
     };
     return {of(groups.trained), of(groups.untrained)};

@@ -71,7 +71,7 @@ Figure activation_by_density(const Examined& e) {
 /// How many active latents have which density, each bin twice as wide as the one before: active on
 /// 1 token, on 2 or 3, on 4 to 7 ...
 Figure density_histogram(const Examined& trained, const Examined& untrained) {
-    auto n_token = static_cast<double>(trained.latents.rows);
+    auto n_token = static_cast<double>(trained.latents.rows());
     auto n_bin = static_cast<int>(std::floor(std::log2(n_token))) + 1;
     auto outline = [&](const char* name, const Examined& e) {
         std::vector<double> logs;
@@ -143,9 +143,9 @@ Figure image_figure(const Examined& e) {
     }
     Heatmap map = {.scale = {.low = 0, .label = "activation"}};
     for (int64_t j : shown) map.columns.push_back(std::to_string(j));
-    for (int64_t i = 0; i < e.latents.rows; ++i) {
+    for (int64_t i = 0; i < e.latents.rows(); ++i) {
         map.rows.push_back(std::to_string(i));
-        for (int64_t j : shown) map.values.push_back(e.latents.at(i, j));
+        for (int64_t j : shown) map.values.push_back(static_cast<double>(e.latents.row(i)[j]));
     }
     return draw_heatmap(
         {.title = format("Tokens and %zu of the %zu active latents", shown.size(), order.size()),

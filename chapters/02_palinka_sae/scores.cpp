@@ -280,9 +280,10 @@ std::vector<double> filler_of_best(const Scores& scores, const std::vector<Teste
 
 Examined examine(const Sae& sae, const Question& q) {
     Examined out = {.top_k = sae.config.top_k, .summary = summarise(sae, q.x)};
-    out.latents = to_matrix(encode(sae, q.x));
-    Scores scores = score_sets(out.latents, q.sets, q.ratio);
-    out.tested = test_latents(out.latents, scores, q.sets[0], q.kinds);
+    out.latents = encode(sae, q.x);
+    Matrix latents = to_matrix(out.latents);
+    Scores scores = score_sets(latents, q.sets, q.ratio);
+    out.tested = test_latents(latents, scores, q.sets[0], q.kinds);
     out.best_auc = best_by(out.tested, &Tested::auc, n_best);
     out.best_ratio = best_by(out.tested, &Tested::ratio, n_best);
     out.high = share_high(scores, out.tested, high_ratio);

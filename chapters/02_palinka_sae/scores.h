@@ -97,7 +97,7 @@ struct Moved {
 struct Examined {
     int64_t top_k = 0;
     SaeSummary summary = {};
-    Matrix latents = {};              ///< [n_token, n_latent]
+    Tensor latents = {};              ///< [n_token, n_latent]
     std::vector<Tested> tested = {};  ///< of every latent
     std::vector<int64_t> best_auc = {}, best_ratio = {};
     std::vector<double> high = {};    ///< share_high of every set

@@ -61,6 +61,12 @@ inline std::vector<double> column(const Matrix& m, int64_t j) {
     return out;
 }
 
+inline std::vector<double> column(const Tensor& t, int64_t j) {
+    std::vector<double> out;
+    for (int64_t i = 0; i < t.rows(); ++i) out.push_back(static_cast<double>(t.row(i)[j]));
+    return out;
+}
+
 /// The same numbers in double: [rows, cols] of a tensor.
 inline Matrix to_matrix(const Tensor& t) {
     Matrix m(t.rows(), t.cols());
