@@ -116,7 +116,7 @@ void chapter(const Options& options, Page& page) {
     Settings settings = options.has("--quick") ? quick : full;
     settings.n_generate = options.integer("--generate", settings.n_generate, 0, 100'000);
     std::string path = options.text("--text", chapter_file(info, "data/text.txt"));
-    Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
+    Gpt2 model = gpt2_without_weights(options.text("--model", "weights/nano"));
     Tokenizer tokenizer = tokenizer_of(model);
     settings.sampling.temperature = options.real("--temperature", 0, 0);
     settings.sampling.top_k =
@@ -131,10 +131,18 @@ void chapter(const Options& options, Page& page) {
         fail(format("the text has %s; a loss needs 2 tokens", ids.empty() ? "no token" : "1 token"),
              path, "give a longer text");
     }
-    Gpt2 untrained = random_gpt2(model.config, options.seed());
     page.model(model.source);
     page.about("model: %s", describe(model).c_str());
     page.about("text: %s", describe_text(ids, model.config.n_ctx).c_str());
+
+    // The control has its turn before the weights are read: two models take twice the memory.
+    auto n_window = std::min(ids.size(), static_cast<size_t>(model.config.n_ctx));
+    std::span<const int> window = std::span<const int>(ids).first(n_window);
+    auto [untrained_loss, bare] = [&] {
+        Gpt2 untrained = random_gpt2(model.config, options.seed());
+        return std::pair(mean_loss(losses_of(untrained, ids)), look_inside(untrained, window));
+    }();
+    read_weights(model);
 
     page.step("Follow the data: what can be tapped in each block N, as blocks.N.NAME.");
     page.figure(flow_figure(read_text(chapter_file(info, "data/flow.txt"))));
@@ -146,8 +154,8 @@ void chapter(const Options& options, Page& page) {
     page.figure(text_figure(tokenizer, ids, losses));
 
     page.step("Set the mean beside its controls.");
-    page.table("Mean loss",
-               mean_table(losses_of, model, untrained, ids, settings.n_shuffle, options.seed()));
+    page.table("Mean loss", mean_table(losses_of, model, untrained_loss, ids, settings.n_shuffle,
+                                       options.seed()));
 
     page.step("Ask for the next token; then take the best guess, append it, ask again.");
     Continuation continued(model, ids);
@@ -160,10 +168,8 @@ void chapter(const Options& options, Page& page) {
     page.say(write_on(continued, tokenizer, settings, options.seed()));
 
     page.step("Let the model speak after each block: the logit lens, on the first window.");
-    auto n_window = std::min(ids.size(), static_cast<size_t>(model.config.n_ctx));
-    std::span<const int> window = std::span<const int>(ids).first(n_window);
     std::span<const int> shown = window.first(std::min<size_t>(settings.n_shown, n_window));
-    Inside inside = look_inside(model, window), bare = look_inside(untrained, window);
+    Inside inside = look_inside(model, window);
     page.table(
         format("The loss of the first %zu tokens, and the guess what follows them", n_window),
         lens_table(tokenizer, inside, bare));

@@ -20,9 +20,9 @@ double mean_loss(const Losses& losses);
 /// Losses of a text by a model.
 using LossesOf = std::function<Losses(const Gpt2& model, std::span<const int> ids)>;
 
-/// The mean loss beside its controls: the tokens in random orders, an untrained model, a blind
-/// guess among all tokens.
-Table mean_table(const LossesOf& losses_of, const Gpt2& model, const Gpt2& untrained,
+/// The mean loss beside its controls: the tokens in random orders, an untrained model's mean, a
+/// blind guess among all tokens.
+Table mean_table(const LossesOf& losses_of, const Gpt2& model, double untrained,
                  std::span<const int> ids, int64_t n_shuffle, uint64_t seed);
 
 /// The head that most looks at the previous token, and how much of its attention goes there.

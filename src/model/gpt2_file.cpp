@@ -221,7 +221,7 @@ void set_heads(const Source& source, const std::string& folder, Gpt2& model) {
 
 }  // namespace
 
-Gpt2 load_gpt2(const std::string& folder) {
+Gpt2 gpt2_without_weights(const std::string& folder) {
     Source source(folder);
 
     // Take each extent from the shape of one tensor; the shapes of all others must agree.
@@ -240,9 +240,18 @@ Gpt2 load_gpt2(const std::string& folder) {
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
 
-    std::vector<Parameter> wanted = parameters(model);
-    source.refuse_extras(wanted);
-    for (Parameter& parameter : wanted) *parameter.tensor = source.read(parameter);
+    source.refuse_extras(parameters(model));
+    return model;
+}
+
+void read_weights(Gpt2& model) {
+    Source source(model.source);
+    for (Parameter& parameter : parameters(model)) *parameter.tensor = source.read(parameter);
+}
+
+Gpt2 load_gpt2(const std::string& folder) {
+    Gpt2 model = gpt2_without_weights(folder);
+    read_weights(model);
     return model;
 }
 

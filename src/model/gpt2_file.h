@@ -28,6 +28,10 @@ std::vector<Parameter> parameters(Gpt2& model);
 /// other arithmetic are an Error; causal-mask buffers and a tied lm_head.weight are skipped.
 Gpt2 load_gpt2(const std::string& folder);
 
+/// The same in two steps: all but the tensors, which stay empty; then the tensors.
+Gpt2 gpt2_without_weights(const std::string& folder);
+void read_weights(Gpt2& model);
+
 /// Writes FOLDER/model.safetensors so that load_gpt2 reads it; dtype "F32" or "F16".
 void save_gpt2(const Gpt2& model, const std::string& folder, const char* dtype = "F32");
 
