@@ -18,7 +18,7 @@ constexpr int64_t longest_sum = 1 << 15;  // beyond, one chain of additions woul
 constexpr int64_t least_size = 1 << 18;   // numbers in B; smaller ones stay in a cache
 constexpr int64_t n_part = 16;            // of B's rows, where each part has sums of its own
 constexpr int64_t block_size = 1 << 17;   // numbers of B given to a thread at a time elsewhere
-constexpr int64_t at_once = 4;            // rows of B read side by side
+constexpr int64_t at_once = 8;            // rows of B read side by side
 
 /// 32 bytes: a register of AVX2.
 typedef Real Vec __attribute__((vector_size(32), aligned(sizeof(Real)), may_alias));
@@ -29,7 +29,7 @@ Vec& vec_at(Real* p) { return *reinterpret_cast<Vec*>(p); }
 
 // --- B stored [k, n]: its rows, scaled by the numbers of A, add up ------------------------------
 
-/// sums[i] += a[i][first + r] * B row r, for up to four rows of B; sums [n_row, n].
+/// sums[i] += a[i][first + r] * B row r, for up to eight rows of B; sums [n_row, n].
 template <int n_row>
 void add_scaled_rows(ConstMatrixView a, int64_t first, ConstMatrixView b_rows, Real* sums) {
     Real factor[n_row][at_once] = {};
@@ -43,11 +43,12 @@ void add_scaled_rows(ConstMatrixView a, int64_t first, ConstMatrixView b_rows, R
     }
     int64_t n = b_rows.cols, j = 0;
     for (; j + n_lane <= n; j += n_lane) {
-        Vec b0 = vec_at(b[0] + j), b1 = vec_at(b[1] + j), b2 = vec_at(b[2] + j),
-            b3 = vec_at(b[3] + j);
+        Vec part[at_once];
+        for (int64_t r = 0; r < at_once; ++r) part[r] = vec_at(b[r] + j);
         for (int i = 0; i < n_row; ++i) {
-            vec_at(sums + i * n + j) +=
-                factor[i][0] * b0 + factor[i][1] * b1 + factor[i][2] * b2 + factor[i][3] * b3;
+            Vec sum = factor[i][0] * part[0];
+            for (int64_t r = 1; r < at_once; ++r) sum += factor[i][r] * part[r];
+            vec_at(sums + i * n + j) += sum;
         }
     }
     for (; j < n; ++j) {
@@ -84,27 +85,32 @@ void multiply(ConstMatrixView a, ConstMatrixView b, MatrixView c, const FewRows&
 
 // --- B stored [n, k]: each of its rows is one column of the result ------------------------------
 
-/// The products of one row of B with all rows of A.
-template <int n_row>
-void dot_rows(ConstMatrixView a, const Real* b, std::array<Real, n_row>& out) {
-    constexpr int n_sum = n_row <= 2 ? 4 : n_row <= 4 ? 2 : 1;  // chains, to hide the latency
-    Vec sums[n_row][n_sum] = {};
+/// out[r, i] = row r of B times row i of A, for `n_b` rows of B side by side: what is loaded of A
+/// serves them all.
+template <int n_row, int n_b>
+void dot_rows(ConstMatrixView a, ConstMatrixView b, std::array<Real, n_b * n_row>& out) {
+    constexpr int n_sum = n_row == 1 ? 2 : 1;  // chains, to hide the latency
+    Vec sums[n_b][n_row][n_sum] = {};
     int64_t k = 0;
     for (; k + n_sum * n_lane <= a.cols; k += n_sum * n_lane) {
         for (int s = 0; s < n_sum; ++s) {
-            Vec part = vec_at(b + k + s * n_lane);
+            Vec part[n_b];
+            for (int r = 0; r < n_b; ++r) part[r] = vec_at(b.data + r * b.stride + k + s * n_lane);
             for (int i = 0; i < n_row; ++i) {
-                sums[i][s] += part * vec_at(a.data + i * a.stride + k + s * n_lane);
+                Vec own = vec_at(a.data + i * a.stride + k + s * n_lane);
+                for (int r = 0; r < n_b; ++r) sums[r][i][s] += part[r] * own;
             }
         }
     }
-    for (int i = 0; i < n_row; ++i) {
-        Vec total = sums[i][0];
-        for (int s = 1; s < n_sum; ++s) total += sums[i][s];
-        out[i] = 0;
-        for (int64_t lane = 0; lane < n_lane; ++lane) out[i] += total[lane];
-        for (int64_t rest = k; rest < a.cols; ++rest)
-            out[i] += a.data[i * a.stride + rest] * b[rest];
+    for (int r = 0; r < n_b; ++r) {
+        for (int i = 0; i < n_row; ++i) {
+            Vec total = sums[r][i][0];
+            for (int s = 1; s < n_sum; ++s) total += sums[r][i][s];
+            Real& sum = out[r * n_row + i] = 0;
+            for (int64_t lane = 0; lane < n_lane; ++lane) sum += total[lane];
+            for (int64_t rest = k; rest < a.cols; ++rest)
+                sum += a.data[i * a.stride + rest] * b.data[r * b.stride + rest];
+        }
     }
 }
 
@@ -113,14 +119,20 @@ void multiply_transposed(ConstMatrixView a, ConstMatrixView b, MatrixView c,
                          const FewRows& options) {
     int64_t block_rows = std::max<int64_t>(1, block_size / b.cols);
     parallel_ranges(b.rows, block_rows, [&](int64_t begin, int64_t end) {
-        std::array<Real, n_row> products;
-        for (int64_t j = begin; j < end; ++j) {
-            dot_rows<n_row>(a, b.data + j * b.stride, products);
-            for (int i = 0; i < n_row; ++i) {
-                Real& out = c.data[i * c.stride + j];
-                out = options.alpha * products[i] + (options.accumulate ? out : 0);
+        auto take = [&]<int n_b>(int64_t j) {
+            std::array<Real, n_b * n_row> products;
+            dot_rows<n_row, n_b>(a, row_range(b, j, n_b), products);
+            for (int r = 0; r < n_b; ++r) {
+                for (int i = 0; i < n_row; ++i) {
+                    Real& out = c.data[i * c.stride + j + r];
+                    out = options.alpha * products[r * n_row + i] + (options.accumulate ? out : 0);
+                }
             }
-        }
+        };
+        constexpr int n_b = n_row <= 3 ? 4 : 2;  // so that the sums fit the registers
+        int64_t j = begin;
+        for (; j + n_b <= end; j += n_b) take.template operator()<n_b>(j);
+        for (; j < end; ++j) take.template operator()<1>(j);
     });
 }
 
