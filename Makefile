@@ -28,7 +28,8 @@ PARTS    := $(filter-out %/chapter.cpp,$(wildcard chapters/*/*.cpp))
 objects    = $(patsubst %.cpp,build/$1/%.o,$2)
 program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
 build/double/%:   FLAGS := -DVIMACH_DOUBLE
-# What a test itself computes is little; a third of its compile time is saved.
+# Tests and drawing compute little themselves; a third of their compile time is saved.
+build/float/src/show/%.o:                              FLAGS := -O1
 build/float/tests/%_test.o build/float/tests/main.o:   FLAGS := -O1
 build/double/tests/%_test.o build/double/tests/main.o: FLAGS := -O1 -DVIMACH_DOUBLE
 build/sanitize/%: FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
@@ -84,41 +85,47 @@ build/packages: tests/packages.cpp
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
-# Everything of src, once for each build; no number of the double build is shown.
-build/double/libvimach.a: $(patsubst %.cpp,build/double/%.o,$(filter-out src/show/%,$(SOURCES)))
+# Everything of src in two libraries, once for each build: GPT-2, of which chapter 1 needs the layers
+# only, and the rest. No number of the double build is shown.
+MODEL := $(filter-out %/layers.cpp,$(wildcard src/model/*.cpp))
+REST  := $(filter-out $(MODEL),$(SOURCES))
+build/double/libvimach.a: $(patsubst %.cpp,build/double/%.o,$(filter-out src/show/%,$(REST)))
 	$(archive)
-build/%/libvimach.a: $(addprefix build/%/,$(SOURCES:.cpp=.o))
+build/%/libvimach.a: $(addprefix build/%/,$(REST:.cpp=.o))
 	$(archive)
+build/%/libmodel.a: $(addprefix build/%/,$(MODEL:.cpp=.o))
+	$(archive)
+libraries_of = $(if $(filter 01_%,$2),,build/$1/libmodel.a) build/$1/libvimach.a
 
-# A chapter is all that lies in its folder, and the library.
+# A chapter is all that lies in its folder, and the libraries.
 sources_of = $(wildcard chapters/$1/*.cpp) $(other_$1)
 other_train_nano := weights/nano/train.cpp $(TRAINER)
 other_verify     := tests/verify.cpp
 PROGRAMS         := $(CHAPTERS) train_nano verify
 $(addprefix build/,$(PROGRAMS)): build/%: \
-    $$(call objects,float,$$(call sources_of,$$*)) build/float/libvimach.a
+    $$(call objects,float,$$(call sources_of,$$*)) $$(call libraries_of,float,$$*)
 	$(link)
 $(addprefix build/sanitize/,$(CHAPTERS)): build/sanitize/%: \
-    $$(call objects,sanitize,$$(call sources_of,$$*)) build/sanitize/libvimach.a
+    $$(call objects,sanitize,$$(call sources_of,$$*)) $$(call libraries_of,sanitize,$$*)
 	$(link)
 $(addprefix build/tsan/,$(CHAPTERS)): build/tsan/%: \
-    $$(call objects,tsan,$$(call sources_of,$$*)) build/tsan/libvimach.a
+    $$(call objects,tsan,$$(call sources_of,$$*)) $$(call libraries_of,tsan,$$*)
 	$(link)
 
-build/random_model: build/float/weights/random_model.o build/float/libvimach.a
+build/random_model: build/float/weights/random_model.o $(call libraries_of,float)
 	$(link)
 
-build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(TRAINER)) build/float/libvimach.a
+build/bench: $(call objects,float,$(wildcard tests/bench*.cpp) $(TRAINER)) $(call libraries_of,float)
 	$(link)
 
 UNIT := tests/main.cpp tests/fuzz_targets.cpp $(PARTS) $(TRAINER) $(TESTS)
-build/%/tests/unit: $(addprefix build/%/,$(UNIT:.cpp=.o)) build/%/libvimach.a
+build/%/tests/unit: $(addprefix build/%/,$(UNIT:.cpp=.o)) $(call libraries_of,%)
 	$(link)
 
 # In double: the tests of numbers and derivatives, whose bounds are tighter there.
 IN_DOUBLE   := backward ged generate gpt2 head math muon sae train
 UNIT_DOUBLE := tests/main.cpp $(TRAINER) $(IN_DOUBLE:%=tests/%_test.cpp)
-build/double/tests/unit: $(call objects,double,$(UNIT_DOUBLE)) build/double/libvimach.a
+build/double/tests/unit: $(call objects,double,$(UNIT_DOUBLE)) $(call libraries_of,double)
 	$(link)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
