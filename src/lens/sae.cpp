@@ -123,6 +123,7 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
             double share = sums.active / static_cast<double>(f.latents.size());
             sparse =
                 c.activation == Activation::relu && c.decorrelation == 0 && share <= c.sparse_below;
+            lists.side = side_of_tiles(share);
             if (!sparse) step.grad.W_dec = Tensor(sae.W_dec.shape);
             if (!sparse && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
         }

@@ -13,16 +13,28 @@
 
 namespace vimach {
 
-/// Active latents of a batch, row after row, in the order of their indices. Latents are cut into
-/// blocks; the entries of row r in block b are segment[r * n_block + b] ... up to the next.
+/// Active latents of a batch in tiles: of some rows, their entries in one block of latents after
+/// the other, in each block row after row.
 struct RowLists {
-    int64_t n_latent = 0, n_row = 0;
+    int64_t n_latent = 0;
+    int64_t side = 256;                    ///< latents in a block, and rows in a chunk
+    std::vector<int64_t> first_row = {0};  ///< of each chunk, and one more
+    /// Where the entries of row i of chunk c in block b begin: [first_row[c] * n_block + b * rows +
+    /// i].
     std::vector<int64_t> segment = {0};
-    std::vector<int32_t> latent = {};
+    std::vector<int32_t> latent = {};  ///< counted from the block's first
     std::vector<Real> value = {};
 
-    int64_t n_block() const;
+    int64_t n_row() const { return first_row.back(); }
+    int64_t n_chunk() const { return static_cast<int64_t>(first_row.size()) - 1; }
+    int64_t n_block() const { return (n_latent + side - 1) / side; }
+    /// The segments of a tile, one for each of its rows, and where the last of them ends.
+    const int64_t* tile(int64_t chunk, int64_t block) const;
 };
+
+/// RowLists::side where a share of the latents is active: what a tile's loops read fits the L1
+/// cache where there is enough to do in it, else the L2 cache.
+int64_t side_of_tiles(double active_share);
 
 /// Adds rows of latents [n_row, n_latent]: their entries that are not 0.
 void append_rows(RowLists& lists, ConstMatrixView latents);

@@ -16,11 +16,11 @@ struct SaeConfig {
     bool tied = false;  ///< W_enc is W_dec transposed
     bool bias = true;
     Activation activation = Activation::relu;
-    int64_t top_k = 0;            ///< largest latents kept in every row; 0 keeps all
-    bool keep_ties = false;       ///< keep all that equal the k-th; else the lowest indices
-    double l1 = 0;                ///< weight of mean |latents|
-    double decorrelation = 0;     ///< weight of the squared covariances between latents
-    double sparse_below = 0.125;  ///< share of active latents up to which lists beat products
+    int64_t top_k = 0;           ///< largest latents kept in every row; 0 keeps all
+    bool keep_ties = false;      ///< keep all that equal the k-th; else the lowest indices
+    double l1 = 0;               ///< weight of mean |latents|
+    double decorrelation = 0;    ///< weight of the squared covariances between latents
+    double sparse_below = 0.35;  ///< share of active latents up to which lists beat products
 
     int64_t n_parameter() const;
 };
