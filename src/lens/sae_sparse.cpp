@@ -4,6 +4,7 @@
 #include "lens/sae_sparse.h"
 
 #include <algorithm>
+#include <span>
 
 #include "core/parallel.h"
 #include "math/vector_ops.h"
@@ -231,76 +232,61 @@ double decode_and_compare(const RowLists& lists, const Sae& sae, const Strips& x
 
 // --- lists by latent ----------------------------------------------------------------------------
 
-/// The same entries with the gradients of the latents: one block of latents after the other, in
-/// each chunk after chunk, in each tile latent after latent.
+/// The entries of the same tiles sorted by latent, with the gradients of the latents. Those of
+/// latent j in chunk c begin at begin[c * n_latent + j].
 struct LatentLists {
-    /// Where the entries of latent j of block b begin in chunk c: [b * side * n_chunk + c * n + j],
-    /// n the block's latents.
     std::vector<int64_t> begin;
     std::vector<int32_t> row;  ///< counted from the chunk's first
     std::vector<Real> value, grad;
 };
 
-/// Sorts the entries of one tile by latent, with room for their gradients; `to` says for each where
-/// it stands now. They begin at `at`; returns where they end.
-int64_t sort_tile(const RowLists& lists, const int64_t* tile, int64_t n_row, int64_t n_latent,
-                  int64_t at, int64_t* begin, LatentLists& out, std::vector<int64_t>& to) {
-    std::vector<int64_t> next(static_cast<size_t>(n_latent + 1));
-    next[0] = at;
-    for (int64_t e = tile[0]; e < tile[n_row]; ++e) ++next[lists.latent[e] + 1];
-    for (int64_t j = 0; j < n_latent; ++j) next[j + 1] += next[j];
-    int64_t end = next[n_latent];
-    std::copy_n(next.begin(), n_latent, begin);
+/// Sorts the entries of one tile. `begin`: of each of its latents; `to`: where each entry now is.
+void sort_tile(const RowLists& lists, std::span<const int64_t> tile, std::span<int64_t> begin,
+               LatentLists& out, std::vector<int64_t>& to) {
+    // Count the entries of each latent, then add up to where they begin.
+    std::vector<int64_t> next(begin.size() + 1);
+    next[0] = tile.front();
+    for (int64_t e = tile.front(); e < tile.back(); ++e) ++next[lists.latent[e] + 1];
+    for (size_t j = 0; j < begin.size(); ++j) next[j + 1] += next[j];
+    std::copy_n(next.begin(), begin.size(), begin.begin());
+
     to.clear();
-    for (int64_t i = 0; i < n_row; ++i) {
+    for (size_t i = 0; i + 1 < tile.size(); ++i) {
         for (int64_t e = tile[i]; e < tile[i + 1]; ++e) {
             to.push_back(next[lists.latent[e]]++);
             out.row[to.back()] = static_cast<int32_t>(i);
             out.value[to.back()] = lists.value[e];
         }
     }
-    return end;
 }
 
 /// Undoes recon = latents W_dec for the latents: grad = W_dec[latent] . grad_recon[row] + l1.
 LatentLists latent_gradients(const RowLists& lists, const Tensor& W_dec, const Strips& grad_recon,
                              Real l1) {
-    // Find where each block's entries begin.
-    int64_t n_chunk = lists.n_chunk(), n_block = lists.n_block();
-    auto rows_of = [&](int64_t c) { return lists.first_row[c + 1] - lists.first_row[c]; };
-    std::vector<int64_t> block_begin(static_cast<size_t>(n_block + 1));
-    for (int64_t b = 0; b < n_block; ++b) {
-        block_begin[b + 1] = block_begin[b];
-        for (int64_t c = 0; c < n_chunk; ++c) {
-            const int64_t* tile = lists.tile(c, b);
-            block_begin[b + 1] += tile[rows_of(c)] - tile[0];
-        }
-    }
-
     auto n_entry = lists.latent.size();
-    LatentLists out = {std::vector<int64_t>(static_cast<size_t>(lists.n_latent * n_chunk + 1)),
-                       std::vector<int32_t>(n_entry), std::vector<Real>(n_entry),
-                       std::vector<Real>(n_entry)};
+    LatentLists out = {
+        std::vector<int64_t>(static_cast<size_t>(lists.n_chunk() * lists.n_latent + 1)),
+        std::vector<int32_t>(n_entry), std::vector<Real>(n_entry), std::vector<Real>(n_entry)};
     out.begin.back() = static_cast<int64_t>(n_entry);
-    parallel_for(n_block, [&](int64_t b) {
+    parallel_for(lists.n_block(), [&](int64_t b) {
         int64_t first = b * lists.side, n = std::min(lists.side, lists.n_latent - first);
         Strips W = into_strips(row_range(W_dec.matrix(), first, n));
         std::vector<int64_t> to;
         std::vector<Sum> sums;
-        int64_t at = block_begin[b];
-        for (int64_t c = 0; c < n_chunk; ++c) {
+        for (int64_t c = 0; c < lists.n_chunk(); ++c) {
             // Take the products of the chunk's rows with the block's, strip after strip.
-            const int64_t* tile = lists.tile(c, b);
-            sums.assign(static_cast<size_t>(tile[rows_of(c)] - tile[0]), Sum{});
+            int64_t row = lists.first_row[c], n_row = lists.first_row[c + 1] - row;
+            std::span<const int64_t> tile(lists.tile(c, b), static_cast<size_t>(n_row + 1));
+            sums.assign(static_cast<size_t>(tile.back() - tile.front()), Sum{});
             for (int64_t s = 0; s < W.count(); ++s) {
-                for (int64_t i = 0; i < rows_of(c); ++i) {
-                    add_products(entries(lists, tile + i), W.row(s, 0),
-                                 grad_recon.row(s, lists.first_row[c] + i),
+                for (int64_t i = 0; i < n_row; ++i) {
+                    add_products(entries(lists, &tile[i]), W.row(s, 0), grad_recon.row(s, row + i),
                                  sums.data() + (tile[i] - tile[0]));
                 }
             }
-            at = sort_tile(lists, tile, rows_of(c), n, at, &out.begin[first * n_chunk + c * n], out,
-                           to);
+
+            int64_t* begin = &out.begin[c * lists.n_latent + first];
+            sort_tile(lists, tile, {begin, static_cast<size_t>(n)}, out, to);
             for (size_t e = 0; e < to.size(); ++e) out.grad[to[e]] = l1 + sum_lanes(sums[e].lanes);
         }
     });
@@ -312,34 +298,28 @@ LatentLists latent_gradients(const RowLists& lists, const Tensor& W_dec, const S
 void weight_gradients(const RowLists& tiles, const LatentLists& lists, const Strips& x,
                       const Strips& grad_recon, bool tied, const PieceWork& decoder,
                       const PieceWork& encoder) {
-    // Take some blocks of latents together, for a chunk's rows of x stay in the cache for them.
     constexpr int64_t piece_latents = 256;
-    int64_t at_once = std::max<int64_t>(piece_latents / tiles.side, 1);
-    int64_t n_piece = (tiles.n_block() + at_once - 1) / at_once;
-    parallel_for(n_piece * x.count(), [&](int64_t task) {
-        int64_t block = task % n_piece * at_once, s = task / n_piece;
-        int64_t first = block * tiles.side;
-        int64_t n_latent = std::min(at_once * tiles.side, tiles.n_latent - first);
-        Strips sums(n_latent, strip);
+    int64_t n_down = (tiles.n_latent + piece_latents - 1) / piece_latents;
+    parallel_for(n_down * x.count(), [&](int64_t task) {
+        // Go down the latents first: the strips of x and of the error stay in the cache.
+        int64_t first = task % n_down * piece_latents, s = task / n_down;
+        int64_t n = std::min(piece_latents, tiles.n_latent - first);
+        Strips sums(n, strip);
         auto add = [&](const std::vector<Real>& factor, const Strips& rows) {
             for (int64_t c = 0; c < tiles.n_chunk(); ++c) {
-                for (int64_t at = 0; at < n_latent; at += tiles.side) {
-                    int64_t n = std::min(tiles.side, n_latent - at);
-                    const int64_t* begin = &lists.begin[(first + at) * tiles.n_chunk() + c * n];
-                    for (int64_t j = 0; j < n; ++j) {
-                        Scaled active = {begin[j + 1] - begin[j], lists.row.data() + begin[j],
-                                         factor.data() + begin[j]};
-                        add_scaled_rows(active, rows.row(s, tiles.first_row[c]),
-                                        sums.row(0, at + j));
-                    }
+                const int64_t* begin = &lists.begin[c * tiles.n_latent + first];
+                for (int64_t j = 0; j < n; ++j) {
+                    Scaled active = {begin[j + 1] - begin[j], lists.row.data() + begin[j],
+                                     factor.data() + begin[j]};
+                    add_scaled_rows(active, rows.row(s, tiles.first_row[c]), sums.row(0, j));
                 }
             }
         };
-        MatrixView grad = {sums.row(0, 0), n_latent, x.width(s), strip};
+        MatrixView grad = {sums.row(0, 0), n, x.width(s), strip};
         add(lists.value, grad_recon);
         if (!tied) {
             decoder(grad, first, s * strip);
-            std::fill_n(sums.row(0, 0), n_latent * strip, Real(0));
+            std::fill_n(sums.row(0, 0), n * strip, Real(0));
         }
         add(lists.grad, x);
         (tied ? decoder : encoder)(grad, first, s * strip);
@@ -347,17 +327,10 @@ void weight_gradients(const RowLists& tiles, const LatentLists& lists, const Str
 }
 
 /// Undoes the bias inside the activation: the sums of the latents' gradients.
-void add_latent_sums(const RowLists& tiles, const LatentLists& lists, Tensor& grad_b_enc) {
-    for (int64_t b = 0; b < tiles.n_block(); ++b) {
-        int64_t first = b * tiles.side, n = std::min(tiles.side, tiles.n_latent - first);
-        const int64_t* begin = &lists.begin[first * tiles.n_chunk()];
-        for (int64_t c = 0; c < tiles.n_chunk(); ++c) {
-            for (int64_t j = 0; j < n; ++j, ++begin) {
-                for (int64_t e = begin[0]; e < begin[1]; ++e) {
-                    grad_b_enc.data[first + j] += lists.grad[e];
-                }
-            }
-        }
+void add_latent_sums(const LatentLists& lists, Tensor& grad_b_enc) {
+    for (size_t i = 0; i + 1 < lists.begin.size(); ++i) {
+        Real& sum = grad_b_enc.data[i % grad_b_enc.data.size()];
+        for (int64_t e = lists.begin[i]; e < lists.begin[i + 1]; ++e) sum += lists.grad[e];
     }
 }
 
@@ -373,7 +346,7 @@ double step_on_lists(const Sae& sae, ConstMatrixView rows, const RowLists& lists
 
     Real l1 = static_cast<Real>(c.l1 / static_cast<double>(x.rows * c.n_latent));
     LatentLists back = latent_gradients(lists, sae.W_dec, error, l1);
-    if (c.bias) add_latent_sums(lists, back, grad.b_enc);
+    if (c.bias) add_latent_sums(back, grad.b_enc);
     weight_gradients(lists, back, x, error, c.tied, decoder, encoder);
     return squares;
 }
