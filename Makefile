@@ -28,7 +28,7 @@ PARTS    := $(filter-out %/chapter.cpp,$(wildcard chapters/*/*.cpp))
 objects    = $(patsubst %.cpp,build/$1/%.o,$2)
 program_of = $(filter build/$1_%,$(addprefix build/,$(CHAPTERS)))
 build/double/%:   FLAGS := -DVIMACH_DOUBLE
-# Tests and drawing compute little themselves; a third of their compile time is saved.
+# Tests and src/show compute little; a third of their compile time is saved.
 build/float/src/show/%.o:                              FLAGS := -O1
 build/float/tests/%_test.o build/float/tests/main.o:   FLAGS := -O1
 build/double/tests/%_test.o build/double/tests/main.o: FLAGS := -O1 -DVIMACH_DOUBLE
@@ -85,8 +85,8 @@ build/packages: tests/packages.cpp
 # Random numbers must not depend on fused multiply-add; see src/core/rng.h.
 build/%/src/core/rng.o: override CXXFLAGS += -ffp-contract=off
 
-# Everything of src in two libraries, once for each build: GPT-2, of which chapter 1 needs the layers
-# only, and the rest. No number of the double build is shown.
+# src makes two libraries: libmodel, which is GPT-2, and libvimach, which is the rest and model/layers;
+# chapter 1 needs no more. The double build draws nothing, so it leaves src/show out.
 MODEL := $(filter-out %/layers.cpp,$(wildcard src/model/*.cpp))
 REST  := $(filter-out $(MODEL),$(SOURCES))
 build/double/libvimach.a: $(patsubst %.cpp,build/double/%.o,$(filter-out src/show/%,$(REST)))

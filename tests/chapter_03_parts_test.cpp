@@ -318,10 +318,14 @@ TEST_CASE("laminar: a run's hash changes with its settings and its windows") {
 }
 
 TEST_CASE("laminar: the plan's memory, and what is said of a scaled run") {
-    RunShape shape = {.hook = "mlp_out", .model = gpt2_small, .n_token = 10'240};
+    RunShape shape = {
+        .hook = "mlp_out", .model = gpt2_small, .n_token = 10'240, .n_batch_row = 1024};
     shape.sae = {.d_in = 768, .n_latent = 3072};
     double numbers = 124'439'808 + 10'240.0 * 768 * 2.5 + 4.0 * (2 * 768 * 3072 + 768 + 3072);
-    CHECK(std::abs(memory_bound(shape) - (numbers * sizeof(Real) + 64e6)) < 1);
+    double block = 1024.0 * (9 * 3072 + 8 * 768);
+    CHECK(std::abs(memory_bound(shape) - (numbers * sizeof(Real) + block + 58e6)) < 1);
+    shape.n_batch_row = 0;  // all rows, in 5 blocks
+    CHECK(memory_bound(shape) - numbers * sizeof(Real) - 2 * block == doctest::Approx(58e6));
     CHECK(peak_memory() > 1e6);
     RunShape here = shape, whole = shape;
     here.n_epoch = 5, whole.n_epoch = 75, here.n_layer = whole.n_layer = 12;

@@ -202,6 +202,8 @@ TEST_CASE("gpt2 folder: heads, adapters and layouts that GPT-2 does not have are
     turned.write("model.safetensors");
     check_contains(turned.error(),
                    "has the shape [384, 128], transposed as torch.nn.Linear stores it");
+    // Known from the headers alone, before any weight is read.
+    check_contains(error_of([&] { gpt2_without_weights(turned.path()); }), "transposed as");
 }
 
 TEST_CASE("gpt2 folder: a model of the project is found by its name alone") {

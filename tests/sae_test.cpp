@@ -188,12 +188,13 @@ TEST_CASE("sae: the two forms of the decorrelation are one") {
 
 TEST_CASE("sae: lists of active latents and dense products take the same step") {
     // Widths beyond one strip of registers, with and without a rest; more rows and latents than one
-    // tile, large tiles (few are active) and small; a batch that is encoded in two parts.
+    // tile, large tiles (few are active) and small; one row; 6.8 million latents, so two blocks.
     struct Shape {
         int64_t n_row, d_in, n_latent, top_k;
     };
-    for (Shape shape : {Shape{9, 5, 7, 0}, Shape{40, 130, 300, 20}, Shape{300, 280, 520, 0},
-                        Shape{300, 130, 600, 40}, Shape{1700, 20, 4000, 40}}) {
+    for (Shape shape :
+         {Shape{9, 5, 7, 0}, Shape{1, 40, 70, 0}, Shape{40, 130, 300, 20}, Shape{300, 280, 520, 0},
+          Shape{300, 130, 600, 40}, Shape{1700, 20, 4000, 40}}) {
         for (int bits = 0; bits < 4; ++bits) {
             SaeConfig config = {.d_in = shape.d_in,
                                 .n_latent = shape.n_latent,

@@ -138,10 +138,13 @@ void chapter(const Options& options, Page& page) {
     // The control has its turn before the weights are read: two models take twice the memory.
     auto n_window = std::min(ids.size(), static_cast<size_t>(model.config.n_ctx));
     std::span<const int> window = std::span<const int>(ids).first(n_window);
-    auto [untrained_loss, bare] = [&] {
+    double untrained_loss = 0;
+    Inside bare;
+    {
         Gpt2 untrained = random_gpt2(model.config, options.seed());
-        return std::pair(mean_loss(losses_of(untrained, ids)), look_inside(untrained, window));
-    }();
+        untrained_loss = mean_loss(losses_of(untrained, ids));
+        bare = look_inside(untrained, window);
+    }
     read_weights(model);
 
     page.step("Follow the data: what can be tapped in each block N, as blocks.N.NAME.");

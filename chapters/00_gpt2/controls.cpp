@@ -21,7 +21,7 @@ double mean_loss(const Losses& losses) {
     return total / static_cast<double>(count);
 }
 
-Table mean_table(const LossesOf& losses_of, const Gpt2& model, double untrained,
+Table mean_table(const LossesOf& losses_of, const Gpt2& model, double untrained_loss,
                  std::span<const int> ids, int64_t n_shuffle, uint64_t seed) {
     Rng rng(seed);
     std::vector<double> shuffled;
@@ -38,7 +38,7 @@ Table mean_table(const LossesOf& losses_of, const Gpt2& model, double untrained,
     add("the text", mean_loss(losses_of(model, ids)));
     add(format("its tokens in %ld random orders, lowest", n_shuffle), *least);
     add("  highest", *most);
-    add("an untrained model", untrained);
+    add("an untrained model", untrained_loss);
     add(format("a blind guess, ln %ld", model.config.d_vocab),
         std::log(static_cast<double>(model.config.d_vocab)));
     return table;

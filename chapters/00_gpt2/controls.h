@@ -22,7 +22,7 @@ using LossesOf = std::function<Losses(const Gpt2& model, std::span<const int> id
 
 /// The mean loss beside its controls: the tokens in random orders, an untrained model's mean, a
 /// blind guess among all tokens.
-Table mean_table(const LossesOf& losses_of, const Gpt2& model, double untrained,
+Table mean_table(const LossesOf& losses_of, const Gpt2& model, double untrained_loss,
                  std::span<const int> ids, int64_t n_shuffle, uint64_t seed);
 
 /// The head that most looks at the previous token, and how much of its attention goes there.

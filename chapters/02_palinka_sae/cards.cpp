@@ -53,7 +53,7 @@ Table score_table(const Tested& t) {
 
 /// Words whose logits each decoder row raises and lowers most, a table a latent.
 std::vector<Table> words_of(const Study& study, const Sae& sae, const std::vector<Chosen>& chosen) {
-    // Scale the rows by the final layer norm's gain, and multiply them with all embeddings.
+    // Scale the rows by the final layer norm's gain.
     Tensor rows({std::ssize(chosen), sae.W_dec.cols()});
     for (int64_t i = 0; i < rows.rows(); ++i) {
         std::span<const Real> w = sae.W_dec.row(chosen[i].latent);
@@ -61,20 +61,11 @@ std::vector<Table> words_of(const Study& study, const Sae& sae, const std::vecto
             rows.row(i)[j] = w[j] * study.model.ln_final_gain.data[j];
         }
     }
-    std::vector<Table> out;
+
     auto word = [&](int64_t id) {
         return visible_text(std::string(study.tokenizer.token_bytes(static_cast<int>(id))));
     };
-    Tensor logits;
-    for (int64_t i = 0; i < rows.rows(); ++i) {
-        // Some rows at a time: the logits of all would take 40 MB.
-        constexpr int64_t at_once = 16;
-        if (i % at_once == 0) {
-            ConstMatrixView some = row_range(rows.matrix(), i, std::min(at_once, rows.rows() - i));
-            logits = Tensor({some.rows, study.model.W_E.rows()});
-            matmul(some, study.model.W_E.matrix(), logits.matrix(), {.transpose_b = true});
-        }
-        std::span<const Real> row = logits.row(i % at_once);
+    auto table_of = [&](std::span<const Real> row) {
         auto up = largest(std::ssize(row), n_word, [&](int64_t id) { return row[id]; });
         auto down = largest(std::ssize(row), n_word, [&](int64_t id) { return -row[id]; });
         Table table = {.header = {"raises", "logit", "lowers", "logit "}};
@@ -82,7 +73,18 @@ std::vector<Table> words_of(const Study& study, const Sae& sae, const std::vecto
             add_row(table, {word(up[k]), format("%.2f", row[up[k]]), word(down[k]),
                             format("%.2f", row[down[k]])});
         }
-        out.push_back(table);
+        return table;
+    };
+
+    // Multiply some rows at a time with all embeddings: the logits of all would take 40 MB.
+    constexpr int64_t at_once = 16;
+    std::vector<Table> out;
+    for (int64_t first = 0; first < rows.rows(); first += at_once) {
+        int64_t count = std::min(at_once, rows.rows() - first);
+        Tensor logits({count, study.model.W_E.rows()});
+        matmul(row_range(rows.matrix(), first, count), study.model.W_E.matrix(), logits.matrix(),
+               {.transpose_b = true});
+        for (int64_t i = 0; i < count; ++i) out.push_back(table_of(logits.row(i)));
     }
     return out;
 }

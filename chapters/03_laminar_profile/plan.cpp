@@ -100,7 +100,11 @@ double memory_bound(const RunShape& s) {
                      static_cast<double>(s.n_token * s.model.d_model) +
                      1.5 * static_cast<double>(s.n_token * s.sae.d_in) +
                      4 * static_cast<double>(s.sae.n_parameter());
-    return numbers * sizeof(Real) + 64e6;
+    int64_t batch = s.n_batch_row > 0 ? std::min(s.n_batch_row, s.n_token) : s.n_token;
+    auto rows = static_cast<double>(sae_block_rows(batch, s.sae.n_latent));
+    double block =
+        rows * (9 * static_cast<double>(s.sae.n_latent) + 8 * static_cast<double>(s.sae.d_in));
+    return numbers * sizeof(Real) + block + 58e6;
 }
 
 double peak_memory() {

@@ -43,7 +43,9 @@ uint64_t run_hash(const RunShape& shape, const std::vector<std::vector<Window>>&
                   const std::string& model_folder);
 
 /// Bytes: weights + residual stream + 1.5 x one layer's activations + the SAE's state (weights,
-/// gradients and two moments) + 64 MB for everything else.
+/// gradients and two moments) + what one block of rows takes (9 for a latent: itself, and 14 in the
+/// lists of at most 35 % that are active; 8 for an input: itself and its error) + 58 MB for
+/// everything else.
 double memory_bound(const RunShape& shape);
 
 /// The most memory that this process has had, in bytes; and a line that sets it beside the bound.

@@ -28,16 +28,9 @@ void check_batch(const Sae& sae, ConstMatrixView x) {
          "sae", "pass one row or more, as wide as the SAE's input");
 }
 
-/// Rows worked off at a time: blocks of equal size, at most block_entries latents in each.
-int64_t block_rows(int64_t n_row, int64_t n_latent) {
-    int64_t most = std::max<int64_t>(block_entries / n_latent, 1);
-    int64_t n_block = (n_row + most - 1) / most;
-    return (n_row + n_block - 1) / n_block;
-}
-
 void for_each_block(const Sae& sae, ConstMatrixView x,
                     const std::function<void(ConstMatrixView rows, int64_t first)>& work) {
-    int64_t n = block_rows(x.rows, sae.config.n_latent);
+    int64_t n = sae_block_rows(x.rows, sae.config.n_latent);
     for (int64_t first = 0; first < x.rows; first += n) {
         work(row_range(x, first, std::min(n, x.rows - first)), first);
     }
@@ -95,59 +88,6 @@ void decode_block(const Sae& sae, ConstMatrixView x, SaeForward& f) {
 
 // --- one batch ----------------------------------------------------------------------------------
 
-/// Losses and gradients. Where latents are sparse, the gradients of W_dec and W_enc are handed to
-/// `decoder` and `encoder` piece by piece; else they are in `step`. Returns whether they were.
-bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
-               const PieceWork& decoder, const PieceWork& encoder) {
-    const SaeConfig& c = sae.config;
-    check_batch(sae, x);
-    if (c.bias) step.grad.b_enc = Tensor(sae.b_enc.shape);
-    if (c.bias) step.grad.b_dec = Tensor(sae.b_dec.shape);
-
-    // Decorrelation looks at all rows together, so it comes first.
-    Decorrelation together;
-    if (c.decorrelation > 0) together = decorrelation(encode(sae, x));
-    step.losses.decorrelation = together.value;
-
-    // Encode block by block; the first one tells whether lists or products serve the batch.
-    RowLists lists = {.n_latent = c.n_latent};
-    bool sparse = false;
-    auto n_latent = static_cast<double>(x.rows * c.n_latent);
-    auto n_number = static_cast<double>(x.rows * c.d_in);
-    for_each_block(sae, x, [&](ConstMatrixView rows, int64_t first) {
-        encode_block(sae, rows, f);
-        RowSums sums = sum_rows(f.latents.matrix());
-        step.losses.l1 += sums.sizes;
-        step.active_share += sums.active;
-        if (first == 0) {
-            double share = sums.active / static_cast<double>(f.latents.size());
-            sparse =
-                c.activation == Activation::relu && c.decorrelation == 0 && share <= c.sparse_below;
-            lists.side = side_of_tiles(share);
-            if (!sparse) step.grad.W_dec = Tensor(sae.W_dec.shape);
-            if (!sparse && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
-        }
-        if (sparse) {
-            append_rows(lists, f.latents.matrix());
-            return;
-        }
-        decode_block(sae, rows, f);
-        step.losses.mse += sum_rows(f.error.matrix()).squares;
-        scale(f.error.matrix(), static_cast<Real>(2 / n_number));
-        Penalties penalties = {.l1 = static_cast<Real>(c.l1 / n_latent),
-                               .decorrelation = static_cast<Real>(c.decorrelation)};
-        if (c.decorrelation > 0) penalties.grad_latents = &together.grad_latents.row(first)[0];
-        reshape(f.grad_pre, rows.rows, c.n_latent);
-        backward_rows(sae, rows, pre_acts(f), f.latents.matrix(), f.error.matrix(), penalties,
-                      f.grad_pre.matrix(), step.grad);
-    });
-    if (sparse) step.losses.mse = step_on_lists(sae, x, lists, step.grad, decoder, encoder);
-    step.losses.mse /= n_number;
-    step.losses.l1 /= n_latent;
-    step.active_share /= n_latent;
-    return sparse;
-}
-
 /// The transpose of a piece, in `memory`: 16 by 16 numbers at a time, whole cache lines.
 ConstMatrixView transposed(ConstMatrixView piece, std::vector<Real>& memory) {
     constexpr int64_t side = 16;
@@ -162,6 +102,93 @@ ConstMatrixView transposed(ConstMatrixView piece, std::vector<Real>& memory) {
     return {memory.data(), piece.cols, piece.rows, piece.rows};
 }
 
+/// Adds a piece to a whole gradient, from (row, col) on.
+void add_piece(ConstMatrixView piece, int64_t row, int64_t col, Tensor& grad) {
+    for (int64_t i = 0; i < piece.rows; ++i) {
+        add({piece.data + i * piece.stride, static_cast<size_t>(piece.cols)},
+            grad.row(row + i).subspan(static_cast<size_t>(col), static_cast<size_t>(piece.cols)));
+    }
+}
+
+/// Where finished pieces of gradients go.
+struct Receivers {
+    PieceWork decoder, encoder;
+};
+
+/// Those that add them up in whole gradients.
+Receivers adding_to(SaeGradients& grad) {
+    return {[&](MatrixView piece, int64_t latent, int64_t input) {
+                add_piece(piece, latent, input, grad.W_dec);
+            },
+            [&](MatrixView piece, int64_t latent, int64_t input) {
+                std::vector<Real> memory;
+                add_piece(transposed(piece, memory), input, latent, grad.W_enc);
+            }};
+}
+
+/// Decodes a block of a batch's rows and goes back, by dense products; `first` is the block's first
+/// row, n_row the batch's rows.
+void run_dense(const Sae& sae, ConstMatrixView rows, int64_t first, int64_t n_row,
+               Decorrelation& together, SaeForward& f, SaeStep& step) {
+    const SaeConfig& c = sae.config;
+    decode_block(sae, rows, f);
+    step.losses.mse += sum_rows(f.error.matrix()).squares;
+    scale(f.error.matrix(), static_cast<Real>(2 / static_cast<double>(n_row * c.d_in)));
+    Penalties penalties = {.l1 = static_cast<Real>(c.l1 / static_cast<double>(n_row * c.n_latent)),
+                           .decorrelation = static_cast<Real>(c.decorrelation)};
+    if (c.decorrelation > 0) penalties.grad_latents = &together.grad_latents.row(first)[0];
+    reshape(f.grad_pre, rows.rows, c.n_latent);
+    backward_rows(sae, rows, pre_acts(f), f.latents.matrix(), f.error.matrix(), penalties,
+                  f.grad_pre.matrix(), step.grad);
+}
+
+/// Losses and gradients. Where latents are sparse and all rows make one block, the gradients of
+/// W_dec and W_enc are handed to `receivers`, if there are any; else they are in `step`. Returns
+/// whether they were handed over.
+bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
+               const Receivers* receivers) {
+    const SaeConfig& c = sae.config;
+    check_batch(sae, x);
+    if (c.bias) step.grad.b_enc = Tensor(sae.b_enc.shape);
+    if (c.bias) step.grad.b_dec = Tensor(sae.b_dec.shape);
+    if (sae_block_rows(x.rows, c.n_latent) < x.rows) receivers = nullptr;
+    Receivers whole = adding_to(step.grad);
+
+    // Decorrelation looks at all rows together, so it comes first.
+    Decorrelation together;
+    if (c.decorrelation > 0) together = decorrelation(encode(sae, x));
+    step.losses.decorrelation = together.value;
+
+    // Encode block by block; the first one tells whether lists or products serve the batch, and how
+    // large the lists' tiles are.
+    bool sparse = false;
+    int64_t side = 0;
+    for_each_block(sae, x, [&](ConstMatrixView rows, int64_t first) {
+        encode_block(sae, rows, f);
+        RowSums sums = sum_rows(f.latents.matrix());
+        step.losses.l1 += sums.sizes;
+        step.active_share += sums.active;
+        if (first == 0) {
+            double share = sums.active / static_cast<double>(f.latents.size());
+            sparse = c.activation == Activation::relu && c.decorrelation == 0 &&
+                     c.sparse_below > 0 && share <= c.sparse_below;
+            side = side_of_tiles(share);
+            if (!sparse) receivers = nullptr;
+            if (receivers == nullptr) step.grad.W_dec = Tensor(sae.W_dec.shape);
+            if (receivers == nullptr && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
+        }
+        if (!sparse) return run_dense(sae, rows, first, x.rows, together, f, step);
+        const Receivers& to = receivers != nullptr ? *receivers : whole;
+        RowLists lists = list_rows(f.latents.matrix(), side);
+        step.losses.mse +=
+            step_on_lists(sae, rows, x.rows, lists, step.grad, to.decoder, to.encoder);
+    });
+    step.losses.mse /= static_cast<double>(x.rows * c.d_in);
+    step.losses.l1 /= static_cast<double>(x.rows * c.n_latent);
+    step.active_share /= static_cast<double>(x.rows * c.n_latent);
+    return receivers != nullptr;
+}
+
 /// Asks for the memory of a row of weights ahead of its use: the rows of a piece lie too far apart
 /// for the processor to guess the next.
 void fetch_ahead(const Real* row, int64_t count) {
@@ -171,6 +198,12 @@ void fetch_ahead(const Real* row, int64_t count) {
 }
 
 }  // namespace
+
+int64_t sae_block_rows(int64_t n_row, int64_t n_latent) {
+    int64_t most = std::max<int64_t>(block_entries / n_latent, 1);
+    int64_t n_block = (n_row + most - 1) / most;
+    return (n_row + n_block - 1) / n_block;
+}
 
 // --- forward ------------------------------------------------------------------------------------
 
@@ -196,30 +229,9 @@ double total_loss(const SaeConfig& config, const SaeLosses& losses) {
 // --- one step -----------------------------------------------------------------------------------
 
 SaeStep sae_forward_backward(const Sae& sae, ConstMatrixView x) {
-    // Put the pieces of a sparse step into whole gradients; W_enc's come transposed.
     SaeStep step;
     SaeForward f;
-    auto put = [](Tensor& grad, ConstMatrixView piece, int64_t row, int64_t col) {
-        for (int64_t i = 0; i < piece.rows; ++i) {
-            std::copy_n(piece.data + i * piece.stride, piece.cols, &grad.row(row + i)[col]);
-        }
-    };
-    Tensor W_enc, W_dec;
-    if (sae.config.sparse_below > 0) {
-        W_dec = Tensor(sae.W_dec.shape);
-        if (!sae.config.tied) W_enc = Tensor(sae.W_enc.shape);
-    }
-    auto decoder = [&](MatrixView piece, int64_t latent, int64_t input) {
-        put(W_dec, piece, latent, input);
-    };
-    auto encoder = [&](MatrixView piece, int64_t latent, int64_t input) {
-        std::vector<Real> memory;
-        put(W_enc, transposed(piece, memory), input, latent);
-    };
-    if (run_batch(sae, x, f, step, decoder, encoder)) {
-        step.grad.W_dec = std::move(W_dec);
-        step.grad.W_enc = std::move(W_enc);
-    }
+    run_batch(sae, x, f, step, nullptr);
     return step;
 }
 
@@ -248,16 +260,17 @@ SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam) {
                         &moments.m.data[at], &moments.v.data[at]);
         }
     };
-    auto decoder = [&](MatrixView piece, int64_t latent, int64_t input) {
-        update(sae.W_dec, adam.W_dec, piece, latent, input);
-    };
-    auto encoder = [&](MatrixView piece, int64_t latent, int64_t input) {
-        std::vector<Real> memory;
-        update(sae.W_enc, adam.W_enc, transposed(piece, memory), input, latent);
-    };
+    Receivers update_both = {[&](MatrixView piece, int64_t latent, int64_t input) {
+                                 update(sae.W_dec, adam.W_dec, piece, latent, input);
+                             },
+                             [&](MatrixView piece, int64_t latent, int64_t input) {
+                                 std::vector<Real> memory;
+                                 update(sae.W_enc, adam.W_enc, transposed(piece, memory), input,
+                                        latent);
+                             }};
 
     SaeStep step;
-    if (run_batch(sae, x, adam.buffers, step, decoder, encoder)) {
+    if (run_batch(sae, x, adam.buffers, step, &update_both)) {
         ++adam.n_step;
         adam_step(sae.b_enc, step.grad.b_enc, adam.b_enc, adam.n_step, adam.settings);
         adam_step(sae.b_dec, step.grad.b_dec, adam.b_dec, adam.n_step, adam.settings);

@@ -68,6 +68,10 @@ struct SaeTrained {
 /// made and used up in the cache, and never exists as a tensor.
 SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam);
 
+/// Rows of a batch that go through an SAE at a time: blocks of equal size, of at most about six
+/// million latents.
+int64_t sae_block_rows(int64_t n_row, int64_t n_latent);
+
 // --- what a trained SAE does --------------------------------------------------------------------
 
 /// Measured over all rows, without keeping latents.

@@ -20,7 +20,7 @@ struct SaeConfig {
     bool keep_ties = false;      ///< keep all that equal the k-th; else the lowest indices
     double l1 = 0;               ///< weight of mean |latents|
     double decorrelation = 0;    ///< weight of the squared covariances between latents
-    double sparse_below = 0.35;  ///< share of active latents up to which lists beat products
+    double sparse_below = 0.35;  ///< lists are taken where no more than this share is active
 
     int64_t n_parameter() const;
 };

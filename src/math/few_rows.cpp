@@ -85,11 +85,10 @@ void multiply(ConstMatrixView a, ConstMatrixView b, MatrixView c, const FewRows&
 
 // --- B stored [n, k]: each of its rows is one column of the result ------------------------------
 
-/// out[r, i] = row r of B times row i of A, for `n_b` rows of B side by side: what is loaded of A
-/// serves them all.
+/// C = alpha A B (+ C) for n_b rows of B side by side: what is loaded of A serves them all.
 template <int n_row, int n_b>
-void dot_rows(ConstMatrixView a, ConstMatrixView b, std::array<Real, n_b * n_row>& out) {
-    constexpr int n_sum = n_row == 1 ? 2 : 1;  // chains, to hide the latency
+void dot_rows(ConstMatrixView a, ConstMatrixView b, MatrixView c, const FewRows& options) {
+    constexpr int n_sum = n_row == 1 ? 2 : 1;  // chains of a sum, to hide the latency
     Vec sums[n_b][n_row][n_sum] = {};
     int64_t k = 0;
     for (; k + n_sum * n_lane <= a.cols; k += n_sum * n_lane) {
@@ -106,10 +105,12 @@ void dot_rows(ConstMatrixView a, ConstMatrixView b, std::array<Real, n_b * n_row
         for (int i = 0; i < n_row; ++i) {
             Vec total = sums[r][i][0];
             for (int s = 1; s < n_sum; ++s) total += sums[r][i][s];
-            Real& sum = out[r * n_row + i] = 0;
+            Real sum = 0;
             for (int64_t lane = 0; lane < n_lane; ++lane) sum += total[lane];
             for (int64_t rest = k; rest < a.cols; ++rest)
                 sum += a.data[i * a.stride + rest] * b.data[r * b.stride + rest];
+            Real& out = c.data[i * c.stride + r];
+            out = options.alpha * sum + (options.accumulate ? out : 0);
         }
     }
 }
@@ -117,22 +118,16 @@ void dot_rows(ConstMatrixView a, ConstMatrixView b, std::array<Real, n_b * n_row
 template <int n_row>
 void multiply_transposed(ConstMatrixView a, ConstMatrixView b, MatrixView c,
                          const FewRows& options) {
-    int64_t block_rows = std::max<int64_t>(1, block_size / b.cols);
+    constexpr int n_b = n_row <= 3 ? 4 : 2;  // so that the sums of most fit 16 registers
+    int64_t block_rows = block_size / b.cols / n_b * n_b;  // b.cols is at most longest_sum
     parallel_ranges(b.rows, block_rows, [&](int64_t begin, int64_t end) {
-        auto take = [&]<int n_b>(int64_t j) {
-            std::array<Real, n_b * n_row> products;
-            dot_rows<n_row, n_b>(a, row_range(b, j, n_b), products);
-            for (int r = 0; r < n_b; ++r) {
-                for (int i = 0; i < n_row; ++i) {
-                    Real& out = c.data[i * c.stride + j + r];
-                    out = options.alpha * products[r * n_row + i] + (options.accumulate ? out : 0);
-                }
-            }
-        };
-        constexpr int n_b = n_row <= 3 ? 4 : 2;  // so that the sums fit the registers
         int64_t j = begin;
-        for (; j + n_b <= end; j += n_b) take.template operator()<n_b>(j);
-        for (; j < end; ++j) take.template operator()<1>(j);
+        for (; j + n_b <= end; j += n_b) {
+            dot_rows<n_row, n_b>(a, row_range(b, j, n_b), columns(c, j, n_b), options);
+        }
+        for (; j < end; ++j) {
+            dot_rows<n_row, 1>(a, row_range(b, j, 1), columns(c, j, 1), options);
+        }
     });
 }
 

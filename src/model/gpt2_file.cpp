@@ -119,12 +119,16 @@ public:
         return n;
     }
 
-    Tensor read(const Parameter& parameter) const {
+    /// Refuses a parameter that is missing or has another shape.
+    const TensorEntry& check(const Parameter& parameter) const {
         const TensorEntry& found = entry(parameter.name, parameter.shape.size());
-        if (found.shape != parameter.shape) {
-            refuse_transposed(parameter, found);
-            refuse_shape(parameter.name, found.shape);
-        }
+        if (found.shape == parameter.shape) return found;
+        refuse_transposed(parameter, found);
+        refuse_shape(parameter.name, found.shape);
+    }
+
+    Tensor read(const Parameter& parameter) const {
+        const TensorEntry& found = check(parameter);
         Tensor tensor = place_of(parameter.name).reader->read(found);
         auto is_finite = [](Real value) { return std::isfinite(value); };
         if (!std::ranges::all_of(tensor.data, is_finite)) {
@@ -240,7 +244,9 @@ Gpt2 gpt2_without_weights(const std::string& folder) {
     model.blocks.resize(static_cast<size_t>(c.n_layer));
     model.source = folder;
 
-    source.refuse_extras(parameters(model));
+    std::vector<Parameter> wanted = parameters(model);
+    source.refuse_extras(wanted);
+    for (const Parameter& parameter : wanted) source.check(parameter);
     return model;
 }
 

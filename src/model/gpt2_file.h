@@ -28,7 +28,8 @@ std::vector<Parameter> parameters(Gpt2& model);
 /// other arithmetic are an Error; causal-mask buffers and a tied lm_head.weight are skipped.
 Gpt2 load_gpt2(const std::string& folder);
 
-/// The same in two steps: all but the tensors, which stay empty; then the tensors.
+/// The same in two steps: all but the tensors, which stay empty; then the tensors, from
+/// model.source. Only values that are not finite are left to the second for an Error.
 Gpt2 gpt2_without_weights(const std::string& folder);
 void read_weights(Gpt2& model);
 
