@@ -224,8 +224,8 @@ TEST_CASE("chapter 2: responses, densities, neurons and redundancy") {
     CHECK(lit_neurons(post) == std::vector<double>{2, 0});
 
     // Two copies, one at right angles to both, one that is never active.
-    Redundancy same =
-        redundancy(from_columns({{1, -1, 0, 0}, {2, -2, 0, 0}, {0, 0, 1, -1}, {0, 0, 0, 0}}));
+    Redundancy same = redundancy(
+        to_tensor(from_columns({{1, -1, 0, 0}, {2, -2, 0, 0}, {0, 0, 1, -1}, {0, 0, 0, 0}})));
     CHECK(same.mean_r == doctest::Approx(1 / 3.0));
     CHECK(same.twins == doctest::Approx(2 / 3.0));
 }

@@ -255,10 +255,10 @@ Finding text_helps(const std::vector<Training>& trainings, const Group& more,
 
 // --- redundancy ---------------------------------------------------------------------------------
 
-Redundancy redundancy(const Matrix& latents) {
+Redundancy redundancy(const Tensor& latents) {
     // Bring every active latent to mean 0 and length 1; then r is a product of columns.
-    Matrix rows(0, latents.rows);
-    for (int64_t j = 0; j < latents.cols; ++j) {
+    Matrix rows(0, latents.rows());
+    for (int64_t j = 0; j < latents.cols(); ++j) {
         std::vector<double> z = column(latents, j);
         double middle = mean(z), square = 0;
         for (double& value : z) value -= middle, square += value * value;
@@ -295,8 +295,7 @@ Redundancy redundancy(const Matrix& latents) {
 Twins find_twins(const Groups& groups) {
     auto of = [](const Group& group) {
         std::vector<Redundancy> out(group.size());
-        parallel_for(std::ssize(group),
-                     [&](int64_t i) { out[i] = redundancy(to_matrix(group[i].latents)); });
+        parallel_for(std::ssize(group), [&](int64_t i) { out[i] = redundancy(group[i].latents); });
         return out;
     };
     return {of(groups.trained), of(groups.untrained)};

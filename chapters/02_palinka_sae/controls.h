@@ -102,7 +102,7 @@ Finding text_helps(const std::vector<Training>& trainings, const Group& more, co
 struct Redundancy {
     double mean_r = 0, twins = 0;  // mean_r is NaN where fewer than two latents vary
 };
-Redundancy redundancy(const Matrix& latents);
+Redundancy redundancy(const Tensor& latents);
 
 /// Of every SAE, trained and untrained.
 struct Twins {

@@ -145,7 +145,7 @@ Figure image_figure(const Examined& e) {
     for (int64_t j : shown) map.columns.push_back(std::to_string(j));
     for (int64_t i = 0; i < e.latents.rows(); ++i) {
         map.rows.push_back(std::to_string(i));
-        for (int64_t j : shown) map.values.push_back(static_cast<double>(e.latents.row(i)[j]));
+        for (int64_t j : shown) map.values.push_back(e.latents.row(i)[j]);
     }
     return draw_heatmap(
         {.title = format("Tokens and %zu of the %zu active latents", shown.size(), order.size()),

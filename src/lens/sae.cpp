@@ -88,42 +88,12 @@ void decode_block(const Sae& sae, ConstMatrixView x, SaeForward& f) {
 
 // --- one batch ----------------------------------------------------------------------------------
 
-/// The transpose of a piece, in `memory`: 16 by 16 numbers at a time, whole cache lines.
-ConstMatrixView transposed(ConstMatrixView piece, std::vector<Real>& memory) {
-    constexpr int64_t side = 16;
-    memory.resize(static_cast<size_t>(piece.rows * piece.cols));
-    for (int64_t row = 0; row < piece.rows; row += side) {
-        int64_t last = std::min(row + side, piece.rows);
-        for (int64_t j = 0; j < piece.cols; ++j) {
-            Real* to = memory.data() + j * piece.rows;
-            for (int64_t i = row; i < last; ++i) to[i] = piece.data[i * piece.stride + j];
-        }
-    }
-    return {memory.data(), piece.cols, piece.rows, piece.rows};
-}
-
 /// Adds a piece to a whole gradient, from (row, col) on.
 void add_piece(ConstMatrixView piece, int64_t row, int64_t col, Tensor& grad) {
     for (int64_t i = 0; i < piece.rows; ++i) {
         add({piece.data + i * piece.stride, static_cast<size_t>(piece.cols)},
             grad.row(row + i).subspan(static_cast<size_t>(col), static_cast<size_t>(piece.cols)));
     }
-}
-
-/// Where finished pieces of gradients go.
-struct Receivers {
-    PieceWork decoder, encoder;
-};
-
-/// Those that add them up in whole gradients.
-Receivers adding_to(SaeGradients& grad) {
-    return {[&](MatrixView piece, int64_t latent, int64_t input) {
-                add_piece(piece, latent, input, grad.W_dec);
-            },
-            [&](MatrixView piece, int64_t latent, int64_t input) {
-                std::vector<Real> memory;
-                add_piece(transposed(piece, memory), input, latent, grad.W_enc);
-            }};
 }
 
 /// Decodes a block of a batch's rows and goes back, by dense products; `first` is the block's first
@@ -143,16 +113,18 @@ void run_dense(const Sae& sae, ConstMatrixView rows, int64_t first, int64_t n_ro
 }
 
 /// Losses and gradients. Where latents are sparse and all rows make one block, the gradients of
-/// W_dec and W_enc are handed to `receivers`, if there are any; else they are in `step`. Returns
-/// whether they were handed over.
+/// W_dec and W_enc are handed to `work` piece by piece, if there is any; else they are in `step`.
+/// Returns whether they were handed over.
 bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
-               const Receivers* receivers) {
+               const PieceWork& work) {
     const SaeConfig& c = sae.config;
     check_batch(sae, x);
     if (c.bias) step.grad.b_enc = Tensor(sae.b_enc.shape);
     if (c.bias) step.grad.b_dec = Tensor(sae.b_dec.shape);
-    if (sae_block_rows(x.rows, c.n_latent) < x.rows) receivers = nullptr;
-    Receivers whole = adding_to(step.grad);
+    bool hand_over = work != nullptr && sae_block_rows(x.rows, c.n_latent) == x.rows;
+    PieceWork add_up = [&](Weight of, ConstMatrixView piece, int64_t row, int64_t col) {
+        add_piece(piece, row, col, of == Weight::decoder ? step.grad.W_dec : step.grad.W_enc);
+    };
 
     // Decorrelation looks at all rows together, so it comes first.
     Decorrelation together;
@@ -173,20 +145,18 @@ bool run_batch(const Sae& sae, ConstMatrixView x, SaeForward& f, SaeStep& step,
             sparse = c.activation == Activation::relu && c.decorrelation == 0 &&
                      c.sparse_below > 0 && share <= c.sparse_below;
             side = side_of_tiles(share);
-            if (!sparse) receivers = nullptr;
-            if (receivers == nullptr) step.grad.W_dec = Tensor(sae.W_dec.shape);
-            if (receivers == nullptr && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
+            hand_over = hand_over && sparse;
+            if (!hand_over) step.grad.W_dec = Tensor(sae.W_dec.shape);
+            if (!hand_over && !c.tied) step.grad.W_enc = Tensor(sae.W_enc.shape);
         }
         if (!sparse) return run_dense(sae, rows, first, x.rows, together, f, step);
-        const Receivers& to = receivers != nullptr ? *receivers : whole;
-        RowLists lists = list_rows(f.latents.matrix(), side);
-        step.losses.mse +=
-            step_on_lists(sae, rows, x.rows, lists, step.grad, to.decoder, to.encoder);
+        step.losses.mse += step_on_lists(sae, rows, x.rows, list_rows(f.latents.matrix(), side),
+                                         step.grad, hand_over ? work : add_up);
     });
     step.losses.mse /= static_cast<double>(x.rows * c.d_in);
     step.losses.l1 /= static_cast<double>(x.rows * c.n_latent);
     step.active_share /= static_cast<double>(x.rows * c.n_latent);
-    return receivers != nullptr;
+    return hand_over;
 }
 
 /// Asks for the memory of a row of weights ahead of its use: the rows of a piece lie too far apart
@@ -260,17 +230,13 @@ SaeTrained sae_train_step(Sae& sae, ConstMatrixView x, SaeAdam& adam) {
                         &moments.m.data[at], &moments.v.data[at]);
         }
     };
-    Receivers update_both = {[&](MatrixView piece, int64_t latent, int64_t input) {
-                                 update(sae.W_dec, adam.W_dec, piece, latent, input);
-                             },
-                             [&](MatrixView piece, int64_t latent, int64_t input) {
-                                 std::vector<Real> memory;
-                                 update(sae.W_enc, adam.W_enc, transposed(piece, memory), input,
-                                        latent);
-                             }};
+    auto update_piece = [&](Weight of, ConstMatrixView piece, int64_t row, int64_t col) {
+        bool decoder = of == Weight::decoder;
+        update(decoder ? sae.W_dec : sae.W_enc, decoder ? adam.W_dec : adam.W_enc, piece, row, col);
+    };
 
     SaeStep step;
-    if (run_batch(sae, x, adam.buffers, step, &update_both)) {
+    if (run_batch(sae, x, adam.buffers, step, update_piece)) {
         ++adam.n_step;
         adam_step(sae.b_enc, step.grad.b_enc, adam.b_enc, adam.n_step, adam.settings);
         adam_step(sae.b_dec, step.grad.b_dec, adam.b_dec, adam.n_step, adam.settings);

@@ -35,14 +35,15 @@ int64_t side_of_tiles(double active_share);
 /// The entries of latents [n_row, n_latent] that are not 0.
 RowLists list_rows(ConstMatrixView latents, int64_t side);
 
-/// A finished piece of a gradient by latents: [some latents, some inputs], from (latent, input) on.
-using PieceWork = std::function<void(MatrixView grad, int64_t latent, int64_t input)>;
+/// Takes a finished piece of a gradient: of W_dec or of W_enc, from (row, col) on.
+enum class Weight { encoder, decoder };
+using PieceWork = std::function<void(Weight of, ConstMatrixView grad, int64_t row, int64_t col)>;
 
 /// Everything after the encoder, for relu without decorrelation, of some rows of a batch of n_row:
-/// adds the gradients of the biases to `grad`, and hands those of W_dec and of W_enc (transposed)
-/// over piece by piece, each once, while it is in the cache. A tied weight's contributions come
-/// together, to `decoder`. Returns the sum of squared errors.
+/// adds the gradients of the biases to `grad`, and hands those of W_dec and W_enc over piece by
+/// piece, each once, while it is in the cache. A tied weight's contributions come together, to the
+/// decoder. Returns the sum of squared errors.
 double step_on_lists(const Sae& sae, ConstMatrixView x, int64_t n_row, const RowLists& lists,
-                     SaeGradients& grad, const PieceWork& decoder, const PieceWork& encoder);
+                     SaeGradients& grad, const PieceWork& work);
 
 }  // namespace vimach
