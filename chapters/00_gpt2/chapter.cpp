@@ -174,7 +174,7 @@ void chapter(const Options& options, Page& page) {
     std::span<const int> shown = window.first(std::min<size_t>(settings.n_shown, n_window));
     Inside inside = look_inside(model, window);
     page.table(
-        format("The loss of the first %zu tokens, and the guess what follows them", n_window),
+        format("The loss of the first %zu tokens, and the guess at what follows them", n_window),
         lens_table(tokenizer, inside, bare));
     page.figure(lens_heatmap(tokenizer, shown, inside, n_window));
 

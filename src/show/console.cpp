@@ -37,7 +37,7 @@ std::vector<OptionHelp> all_options(const ChapterInfo& info) {
     if (info.has_model) list.push_back({"--model", "DIR", "the model (weights/nano)"});
     list.push_back({"--seed", "N", "of every random number (1)"});
     list.push_back({"--out", "DIR", "where the report and the tables go (out/NN)"});
-    list.push_back({"--quick", "", "the same with smaller counts"});
+    list.push_back({"--quick", "", "the same with fewer repetitions and steps"});
     list.push_back({"--lang", "en|vi", "of the page and its verdicts (LANG's, or en)"});
     list.push_back({"--help", "", "this text"});
     list.push_back({"--version", "", "of this program and of what it stands on"});

@@ -253,7 +253,8 @@ std::string Page::opening() const {
     }
     out += "</p>\n";
     if (quick_) {
-        out += "<p class=\"banner\">" + local("A quick run: smaller counts.");
+        out += "<p class=\"banner\">" +
+               local("A quick run: fewer repetitions and steps than a full one.");
         if (!claims_.empty()) out += " " + local("Verdicts may change in the full one.");
         out += "</p>\n";
     }
