@@ -16,13 +16,18 @@ namespace {
 constexpr int64_t most_rows = 8;
 constexpr int64_t longest_sum = 1 << 15;  // beyond, one chain of additions would lose digits
 constexpr int64_t least_size = 1 << 18;   // numbers in B; smaller ones stay in a cache
-constexpr int64_t n_part = 16;            // of B's rows, where each part has sums of its own
+constexpr int64_t n_part = 8;             // of B's rows, where each part has sums of its own
 constexpr int64_t block_size = 1 << 17;   // numbers of B given to a thread at a time elsewhere
 constexpr int64_t at_once = 8;            // rows of B read side by side
 
 /// 32 bytes: a register of AVX2.
 typedef Real Vec __attribute__((vector_size(32), aligned(sizeof(Real)), may_alias));
 constexpr int64_t n_lane = 32 / sizeof(Real);
+#ifdef __AVX512VL__
+constexpr int n_register = 32;
+#else
+constexpr int n_register = 16;
+#endif
 
 const Vec& vec_at(const Real* p) { return *reinterpret_cast<const Vec*>(p); }
 Vec& vec_at(Real* p) { return *reinterpret_cast<Vec*>(p); }
@@ -118,8 +123,9 @@ void dot_rows(ConstMatrixView a, ConstMatrixView b, MatrixView c, const FewRows&
 template <int n_row>
 void multiply_transposed(ConstMatrixView a, ConstMatrixView b, MatrixView c,
                          const FewRows& options) {
-    constexpr int n_b = n_row <= 3 ? 4 : 2;  // so that the sums of most fit 16 registers
-    int64_t block_rows = block_size / b.cols / n_b * n_b;  // b.cols is at most longest_sum
+    // The sums, a piece of n_b rows of B and one of A stay in registers.
+    constexpr int n_b = std::min(5, (n_register - 1) / (n_row + 1));
+    int64_t block_rows = std::max<int64_t>(1, block_size / b.cols / n_b) * n_b;
     parallel_ranges(b.rows, block_rows, [&](int64_t begin, int64_t end) {
         int64_t j = begin;
         for (; j + n_b <= end; j += n_b) {
