@@ -2,6 +2,8 @@
 // for other arithmetic; shards; files of other formats; adapters, classifiers, heads of their own.
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "model/gpt2_file.h"
 #include "model/safetensors.h"
 #include "model/weight_files.h"
@@ -63,7 +65,7 @@ TEST_CASE("gpt2 folder: the number of heads is config.json's where the metadata 
     f.config(R"({"n_head": 4})");
     CHECK(load_gpt2(f.path()).config.n_head == 4);
     f.config(R"({"n_head": 8})");
-    check_contains(f.error(), "has n_head 4 in its metadata, config.json says 8");
+    check_contains(f.error(), "n_head is 8, in the metadata of the weights 4");
 }
 
 TEST_CASE("gpt2 folder: a config.json that asks for another model is refused by name") {
@@ -72,7 +74,9 @@ TEST_CASE("gpt2 folder: a config.json that asks for another model is refused by 
         {R"("activation_function": "relu")", "activation_function is \"relu\""},
         {R"("activation_function": "gelu")", "computes gelu_new"},
         {R"("layer_norm_epsilon": 1e-6)", "layer_norm_epsilon is 1e-6; this program computes with"},
-        {R"("layer_norm_epsilon": "1e-5")", "layer_norm_epsilon is 1e-5"},
+        {R"("layer_norm_epsilon": "1e-5")", "layer_norm_epsilon is not a number"},
+        {R"("model_type": ["gpt2"])", "model_type is not a text"},
+        {R"("scale_attn_weights": "true")", "scale_attn_weights is not a switch"},
         {R"("scale_attn_weights": false)", "scale_attn_weights is false"},
         {R"("scale_attn_by_inverse_layer_idx": true)", "scale_attn_by_inverse_layer_idx is true"},
         {R"("add_cross_attention": true)", "add_cross_attention is true"},
@@ -85,7 +89,7 @@ TEST_CASE("gpt2 folder: a config.json that asks for another model is refused by 
         {R"("n_head": 3)", "n_head is 3, which does not divide n_embd = 128"},
         {R"("n_head": 0)", "n_head is 0"},
         {R"("n_head": -4)", "config.json"},
-        {R"("n_head": "4")", "config.json"},
+        {R"("n_head": "4")", "n_head is not a whole number"},
         {R"("n_head": 4, "n_head": 8)", "config.json"},
         {R"("n_head")", "config.json"}};
     Folder f;
@@ -131,6 +135,15 @@ TEST_CASE("gpt2 folder: shards are one model") {
     CHECK(a.blocks[1].W_out.data == b.blocks[1].W_out.data);
     CHECK(weight_files(f.path()).size() == 2);
 
+    // What errs is called by the name of its own file.
+    f.model.ln_final_bias.data[5] = std::numeric_limits<Real>::quiet_NaN();
+    f.write("model-00002-of-00002.safetensors", 9);
+    check_contains(f.error(), "NaN or infinite (" + f.folder.file("model-00002"));
+    f.extra = {{"wte.weight", Tensor({7, 128})}};
+    f.write("model-00002-of-00002.safetensors", 9);
+    check_contains(f.error(), "\"wte.weight\" is in another file of the model as well (" +
+                                  f.folder.file("model-00002"));
+
     index(R"({"wte.weight": "model-00003.safetensors"})");
     check_contains(f.error(), "model-00003.safetensors): fetch the model again");
     index(R"({"wte.weight": "../model.safetensors"})");
@@ -155,6 +168,8 @@ TEST_CASE("gpt2 folder: a file of another kind is called by its name") {
         {std::string("PK\x03\x04\0\0\x08\x08\0\0\0\0", 12), "is a zip archive (as PyTorch writes)"},
         {"\x80\x02}q\x01(X\x0A", "is a Python pickle"},
         {std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10), "is compressed with gzip"},
+        {std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10) + std::string(600'000, 'x'),
+         "is compressed with gzip"},
         {std::string("\xc6\xd7\x34\x01\x03\0\0\0\0\x04\0\0", 12), "is a checkpoint of llm.c"}};
     Folder f;
     for (const auto& [bytes, phrase] : cases) {
@@ -195,6 +210,11 @@ TEST_CASE("gpt2 folder: heads, adapters and layouts that GPT-2 does not have are
     tied.extra = {{"lm_head.weight", tied.model.W_E}};
     tied.write("model.safetensors");
     CHECK(tied.error() == "no Error was thrown");
+    tied.write("model.safetensors", 1);  // without wte.weight
+    CHECK(load_gpt2(tied.path()).W_E.data == tied.model.W_E.data);
+    tied.model.W_E.data[5] = tied.extra[0].second.data[5] = std::numeric_limits<Real>::quiet_NaN();
+    tied.write("model.safetensors");
+    check_contains(tied.error(), "wte.weight holds a value that is NaN or infinite");
 
     Folder turned;
     Tensor& W = turned.model.blocks[0].W_QKV;

@@ -28,7 +28,7 @@ void check_refusals(std::span<const Refusal> refusals) {
         CAPTURE(text);
         REQUIRE(byte != text.npos);
         std::string error = error_of([&] { parse_json(text, "here"); });
-        check_contains(error, refusal.phrase + format(" (here, header byte %zu): ", byte));
+        check_contains(error, refusal.phrase + format(" (here, byte %zu): ", byte));
     }
 }
 
@@ -159,9 +159,9 @@ TEST_CASE("JSON nesting is bounded") {
     for (int64_t depth : {18, 1000, 1'000'000}) {
         CAPTURE(depth);
         std::string array = error_of([&] { parse_json(repeat("[", depth), "here"); });
-        check_contains(array, "JSON is nested too deeply (here, header byte 17): ");
+        check_contains(array, "JSON is nested too deeply (here, byte 17): ");
         std::string object = error_of([&] { parse_json(repeat("{\"a\":", depth), "here"); });
-        check_contains(object, "JSON is nested too deeply (here, header byte 85): ");
+        check_contains(object, "JSON is nested too deeply (here, byte 85): ");
     }
 
     // Width is not depth.
@@ -273,7 +273,7 @@ TEST_CASE("JSON integers are exact or refused") {
         CAPTURE(text);
         Json list = parse_json("[0, " + std::string(text) + "]", "here");
         std::string error = error_of([&] { json_integer(list.items[1], "there"); });
-        check_contains(error, "expected a whole number from 0 to 2^63 - 1 (there, header byte 4)");
+        check_contains(error, "expected a whole number from 0 to 2^63 - 1 (there, byte 4)");
     }
 }
 

@@ -47,7 +47,7 @@ void check_refusals(const std::vector<Refusal>& refusals) {
         CAPTURE(header);
         REQUIRE(byte != header.npos);
         check_contains(error_of_header(header, 4),
-                       refusal.phrase + format(" (x, header byte %zu): ", byte));
+                       refusal.phrase + format(" (x, header, byte %zu): ", byte));
     }
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("hostile safetensors: the header's length") {
         {"\2\0\0\0\0\0\0"s, none},
         {little_endian(0), brace},
         {little_endian(0) + "{}", brace},
-        {little_endian(1) + "{}", "a name in quotes is missing (x, header byte 1): "},
+        {little_endian(1) + "{}", "a name in quotes is missing (x, header, byte 1): "},
         {little_endian(3) + "{}", "claims a header of 3 bytes, but only 2 follow (x, byte 0): "},
         {little_endian(100'000'000) + "{}", "of 100000000 bytes, but only 2 follow (x, byte 0): "},
         {little_endian(100'000'001) + "{}", "claims a header of 100000001 " + std::string(huge)},

@@ -77,6 +77,9 @@ TEST_CASE("train_nano: another training starts with the weights that one has lef
     Outcome slow = run(folder, "--text . --steps 4 --start run --before 2 --rate 0.01 --out slow");
     CHECK_MESSAGE(slow.status == 0, slow.err);
     check_contains(test::read_raw(folder.file("slow/loss.csv")), ",0.0001,");
+    Outcome other =
+        run(folder, "--text . --steps 4 --start more --before 2 --rate 0.01 --out slow");
+    check_contains(other.err, "another training");
 }
 
 TEST_CASE("train_nano: what cannot be trained is refused before the first step") {

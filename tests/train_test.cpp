@@ -286,6 +286,13 @@ TEST_CASE("train: the recipe tells trainings apart, but not by their length") {
     CHECK(all.size() == 13);
     with([](Settings& s) { s.n_step = 1000; });
     CHECK(all.size() == 13);
+
+    // Of two models to start with, they tell apart a single weight.
+    Gpt2 first = start(tiny).model;
+    all.insert(recipe(tiny, ids, &first));
+    first.ln_final_bias.data[0] += 1;
+    all.insert(recipe(tiny, ids, &first));
+    CHECK(all.size() == 15);
 }
 
 TEST_CASE("train: the number of steps may change as long as neither decay has begun") {
@@ -339,6 +346,10 @@ TEST_CASE("train: the held-out loss is that of windows at equal distances") {
     CHECK(validation_loss(model, ids, 4) ==
           doctest::Approx(loss_and_gradients(model, windows, 4, ignored)).epsilon(1e-5));
     CHECK_THROWS_AS(validation_loss(model, ids, 94), Error);
+    ids.resize(7);  // one window and the token after it
+    CHECK(std::isfinite(validation_loss(model, ids, 1)));
+    ids.pop_back();
+    CHECK_THROWS_AS(validation_loss(model, ids, 1), Error);
 }
 
 TEST_CASE("train: samples follow the seed and the temperature, beyond the context as well") {

@@ -119,16 +119,28 @@ TEST_CASE("vocabulary: ids of the model's own are used, with what only they name
     }
 }
 
+namespace {
+
+constexpr const char* byte_level = R"({"type": "ByteLevel", "add_prefix_space": false})";
+
+/// A tokenizer.json: how it cuts, its merges, and its tokens in the order of their ids.
+std::string tokenizer_json(const std::string& cut, const std::string& pairs,
+                           const std::vector<std::string>& order) {
+    return format("{\"added_tokens\": [{\"id\": %zu, \"content\": \"<|endoftext|>\"}], ",
+                  order.size()) +
+           "\"pre_tokenizer\": " + cut +
+           ", \"model\": {\"type\": \"BPE\", \"vocab\": " + vocab_json(order) +
+           ", \"merges\": " + pairs + "}}";
+}
+
+}  // namespace
+
 TEST_CASE("vocabulary: tokenizer.json alone is read where it is a byte-level BPE") {
     std::vector<std::string> order = symbols();
     order.pop_back();
     auto json = [&](const std::string& cut, const std::string& pairs) {
-        return "{\"added_tokens\": [{\"id\": 259, \"content\": \"<|endoftext|>\"}], "
-               "\"pre_tokenizer\": " +
-               cut + ", \"model\": {\"type\": \"BPE\", \"vocab\": " + vocab_json(order) +
-               ", \"merges\": " + pairs + "}}";
+        return tokenizer_json(cut, pairs, order);
     };
-    std::string byte_level = R"({"type": "ByteLevel", "add_prefix_space": false})";
     for (const char* pairs :
          {R"(["t h", "th e", "\u0120 the"])", R"([["t", "h"], ["th", "e"], ["\u0120", "the"]])"}) {
         Folder f(n_own);
@@ -138,15 +150,52 @@ TEST_CASE("vocabulary: tokenizer.json alone is read where it is a byte-level BPE
         CHECK(t.encode("the the") == Ids{257, 258});
         CHECK(t.end_of_text() == 259);
     }
-    for (const char* cut : {R"({"type": "Metaspace"})", "null",
-                            R"({"type": "ByteLevel", "add_prefix_space": true})"}) {
+    const std::string sequence = R"({"type": "Sequence", "pretokenizers": [)";
+    for (const std::string& cut :
+         {std::string(R"({"type": "Metaspace"})"), std::string("null"),
+          std::string(R"({"type": "ByteLevel", "add_prefix_space": true})"),
+          std::string(R"({"type": "ByteLevel", "use_regex": false})"),
+          sequence + R"({"type": "Digits"}, )" + byte_level + "]}"}) {
         Folder f(n_own);
         f.put("tokenizer.json", json(cut, "[]"));
         check_contains(f.error(), "is no byte-level BPE as GPT-2's");
+
+        // It holds for the other two files as well.
+        f.put("merges.txt", merges);
+        f.put("vocab.json", vocab_json(symbols()));
+        check_contains(f.error(), "is no byte-level BPE as GPT-2's");
+        f.put("tokenizer.json", json(sequence + byte_level + "]}", "[]"));
+        CHECK(f.error() == "no Error was thrown");
     }
     Folder f(n_own);
+    f.put("tokenizer.json",
+          R"({"normalizer": {"type": "NFC"}, )" + json(byte_level, R"(["t h"])").substr(1));
+    check_contains(f.error(), "changes a text before it cuts it (normalizer)");
     f.put("tokenizer.json", R"({"pre_tokenizer": {"type": "ByteLevel"}, "model": {}})");
     check_contains(f.error(), "has no merges of the kind");
+}
+
+TEST_CASE("vocabulary: ids of tokenizer.json hold where no vocab.json is there") {
+    std::vector<std::string> order = symbols();
+    order.pop_back();
+    order.insert(order.begin(), "<s>");
+    Folder f(std::ssize(order) + 1);
+    f.put("merges.txt", merges);
+    f.put("tokenizer.json", tokenizer_json(byte_level, R"(["t h", "th e", "\u0120 the"])", order));
+    Gpt2 model = f.load();
+    CHECK(tokenizer_of(model).encode("the the") == Ids{258, 259});
+}
+
+TEST_CASE("vocabulary: bytes without a merge are a vocabulary too, an empty merges.txt is none") {
+    std::vector<std::string> order = symbols();
+    order.resize(256);
+    Folder f(257);
+    f.put("tokenizer.json", tokenizer_json(byte_level, "[]", order));
+    Gpt2 model = f.load();
+    CHECK(tokenizer_of(model).encode("the").size() == 3);
+    f.put("merges.txt", "#version: 0.2\n");
+    f.put("vocab.json", vocab_json(order));
+    check_contains(f.error(), "has no merges (");
 }
 
 TEST_CASE("vocabulary: rows beyond it are padding") {
@@ -178,7 +227,11 @@ TEST_CASE("vocabulary: files that do not belong together are refused") {
     check_contains(two.error(), "the id 70000 is out of range");
     two.put("vocab.json", "[]");
     check_contains(two.error(), "is not a JSON object");
+    order = symbols();
+    order.emplace_back("<pad>");
+    two.put("vocab.json", vocab_json(order));
+    check_contains(two.error(), "vocab.json one of 261");
     two.put("vocab.json", vocab_json(symbols()));
     two.put("merges.txt", "#version\nq\n");
-    check_contains(two.error(), "merges.txt, line 2");
+    check_contains(two.error(), "merges.txt, line 2): put the model's own merges.txt");
 }

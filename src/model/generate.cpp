@@ -33,7 +33,8 @@ void Continuation::read(std::span<const int> ids) {
 }
 
 int choose_token(const Tensor& logits, const Sampling& sampling, Rng& rng) {
-    if (sampling.temperature <= 0) return largest(logits.data, 1).front();
+    auto temperature = static_cast<Real>(sampling.temperature);
+    if (!(temperature > 0)) return largest(logits.data, 1).front();  // or too small for a Real
 
     // Keep the tokens in the order of their ids, or the best of them in their own.
     bool all = sampling.top_k < 1;
@@ -44,7 +45,7 @@ int choose_token(const Tensor& logits, const Sampling& sampling, Rng& rng) {
 
     // Draw a point, and find whose part of the line it lies on.
     Real best = maximum(weights);
-    for (Real& value : weights) value = (value - best) / static_cast<Real>(sampling.temperature);
+    for (Real& value : weights) value = (value - best) / temperature;
     Real total = exp_and_sum(weights, 0);
     double rest = rng.uniform() * static_cast<double>(total);
     size_t at = 0;

@@ -29,38 +29,40 @@ public:
         return member == nullptr || member->kind == Json::Kind::null ? nullptr : member;
     }
 
+    /// The same; refuses one of another kind.
+    const Json* find_kind(const char* name, Json::Kind kind, const char* kind_name) const {
+        const Json* member = find(name);
+        if (member == nullptr || member->kind == kind) return member;
+        refuse(format("%s is not a %s", name, kind_name));
+    }
+
     /// A whole number, or `otherwise` where there is none.
     int64_t integer(const char* name, int64_t otherwise) const {
-        const Json* member = find(name);
+        const Json* member = find_kind(name, Json::Kind::number, "whole number");
         return member == nullptr ? otherwise : json_integer(*member, path_);
     }
 
     /// Refuses a text other than `wanted`.
     void check_text(const char* name, const char* wanted) const {
-        const Json* member = find(name);
-        if (member == nullptr) return;
-        if (member->kind == Json::Kind::string && member->text == wanted) return;
+        const Json* member = find_kind(name, Json::Kind::string, "text");
+        if (member == nullptr || member->text == wanted) return;
         refuse(format("%s is %s; this program computes %s", name, json_quote(member->text).c_str(),
                       wanted));
     }
 
     /// Refuses a switch that is not as `wanted`.
     void check_switch(const char* name, bool wanted) const {
-        const Json* member = find(name);
-        if (member == nullptr) return;
-        bool is_switch = member->kind == Json::Kind::boolean;
-        if (is_switch && (member->text == "true") == wanted) return;
+        const Json* member = find_kind(name, Json::Kind::boolean, "switch, true or false");
+        if (member == nullptr || (member->text == "true") == wanted) return;
         refuse(format("%s is %s; this program computes with %s", name, member->text.c_str(),
                       wanted ? "true" : "false"));
     }
 
     void check_number(const char* name, double wanted) const {
-        const Json* member = find(name);
+        const Json* member = find_kind(name, Json::Kind::number, "number");
         if (member == nullptr) return;
         double value = 0;
-        if (member->kind == Json::Kind::number) {
-            std::from_chars(member->text.data(), member->text.data() + member->text.size(), value);
-        }
+        std::from_chars(member->text.data(), member->text.data() + member->text.size(), value);
         if (value == wanted) return;
         refuse(
             format("%s is %s; this program computes with %g", name, member->text.c_str(), wanted));

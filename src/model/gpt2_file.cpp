@@ -79,10 +79,17 @@ class Source {
 public:
     explicit Source(const std::string& folder) : folder_(folder) {
         for (const std::string& path : weight_files(folder)) readers_.emplace_back(path);
+        std::unordered_set<std::string> names;
         for (const SafetensorsReader& reader : readers_) {
             for (const TensorEntry& found : reader.header().tensors) {
-                bool is_first = found.name.ends_with("wte.weight");
-                if (is_first) prefix_ = found.name.substr(0, found.name.find("wte.weight"));
+                constexpr std::string_view known = "ln_f.weight";
+                if (found.name.ends_with(known)) {
+                    prefix_ = found.name.substr(0, found.name.size() - known.size());
+                }
+                if (!names.insert(found.name).second) {
+                    refuse(json_quote(found.name) + " is in another file of the model as well",
+                           reader.path());
+                }
                 if (Foreign other = other_model(found.name); !other.what.empty()) {
                     fail(other.what, reader.path(), other.remedy);
                 }
@@ -90,19 +97,18 @@ public:
         }
     }
 
+    [[noreturn]] void refuse(const std::string& what, const std::string& path) const {
+        fail(what, path, remedy_for(folder_));
+    }
     [[noreturn]] void refuse(const std::string& what) const {
-        fail(what, readers_.front().path(), remedy_for(folder_));
+        refuse(what, readers_.front().path());
     }
 
     const TensorEntry& entry(const std::string& name, size_t n_extent) const {
-        const TensorEntry* found = place_of(name).entry;
-        if (found == nullptr) refuse("is no GPT-2: the tensor " + name + " is missing");
-        if (found->shape.size() != n_extent) refuse_shape(name, found->shape);
-        return *found;
-    }
-
-    [[noreturn]] void refuse_shape(const std::string& name, std::span<const int64_t> shape) const {
-        refuse("is no GPT-2: " + name + " has the shape " + shape_text(shape));
+        Place place = place_of(name);
+        if (place.entry == nullptr) refuse("is no GPT-2: the tensor " + name + " is missing");
+        if (place.entry->shape.size() != n_extent) refuse_shape(name, place);
+        return *place.entry;
     }
 
     /// How many N from 0 on stand in names h.N.*.
@@ -123,16 +129,18 @@ public:
     const TensorEntry& check(const Parameter& parameter) const {
         const TensorEntry& found = entry(parameter.name, parameter.shape.size());
         if (found.shape == parameter.shape) return found;
-        refuse_transposed(parameter, found);
-        refuse_shape(parameter.name, found.shape);
+        Place place = place_of(parameter.name);
+        refuse_transposed(parameter, place);
+        refuse_shape(parameter.name, place);
     }
 
     Tensor read(const Parameter& parameter) const {
         const TensorEntry& found = check(parameter);
-        Tensor tensor = place_of(parameter.name).reader->read(found);
+        const SafetensorsReader& reader = *place_of(parameter.name).reader;
+        Tensor tensor = reader.read(found);
         auto is_finite = [](Real value) { return std::isfinite(value); };
         if (!std::ranges::all_of(tensor.data, is_finite)) {
-            refuse(parameter.name + " holds a value that is NaN or infinite");
+            refuse(parameter.name + " holds a value that is NaN or infinite", reader.path());
         }
         return tensor;
     }
@@ -147,7 +155,8 @@ public:
             auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
             bool number = error == std::errc{} && end == text.data() + text.size();
             if (number && value > 0 && d_model % value == 0) return value;
-            refuse("n_head is " + json_quote(text) + ", which does not divide d_model into heads");
+            refuse("n_head is " + json_quote(text) + ", which does not divide d_model into heads",
+                   reader.path());
         }
         return 0;
     }
@@ -158,12 +167,13 @@ public:
         for (const Parameter& parameter : wanted) names.insert(prefix_ + parameter.name);
         for (const SafetensorsReader& reader : readers_) {
             for (const TensorEntry& found : reader.header().tensors) {
-                bool is_head = found.name.ends_with("lm_head.weight");
-                bool known = names.contains(found.name) || is_head ||
+                bool known = names.contains(found.name) || is_head(found.name) ||
                              (found.name.starts_with(prefix_) &&
                               is_mask_buffer(found.name.substr(prefix_.size())));
-                if (!known) refuse("is no GPT-2: it has a tensor " + json_quote(found.name));
-                if (is_head) check_tied(reader, found);
+                if (!known) {
+                    refuse("is no GPT-2: it has a tensor " + json_quote(found.name), reader.path());
+                }
+                if (is_head(found.name)) check_tied(reader, found);
             }
         }
     }
@@ -174,29 +184,44 @@ private:
         const TensorEntry* entry = nullptr;
     };
 
+    /// Of two names of one matrix a file may keep that of the head alone.
     Place place_of(const std::string& name) const {
+        Place head;
         for (const SafetensorsReader& reader : readers_) {
             if (const TensorEntry* found = reader.find(prefix_ + name)) return {&reader, found};
+            for (const TensorEntry& found : reader.header().tensors) {
+                if (is_head(found.name)) head = {&reader, &found};
+            }
         }
-        return {};
+        return name == "wte.weight" ? head : Place();
+    }
+
+    static bool is_head(const std::string& name) { return name.ends_with("lm_head.weight"); }
+
+    [[noreturn]] void refuse_shape(const std::string& name, Place place) const {
+        refuse("is no GPT-2: " + name + " has the shape " + shape_text(place.entry->shape),
+               place.reader->path());
     }
 
     /// GPT-2 unembeds by W_E; a head of its own must be that matrix once more.
     void check_tied(const SafetensorsReader& reader, const TensorEntry& head) const {
+        auto same = [](Real a, Real b) { return a == b || (std::isnan(a) && std::isnan(b)); };
         Place W_E = place_of("wte.weight");
-        bool tied = W_E.entry != nullptr && head.shape == W_E.entry->shape &&
-                    reader.read(head).data == W_E.reader->read(*W_E.entry).data;
-        if (!tied) refuse("is untied: lm_head.weight is not wte.weight");
+        bool tied =
+            head.shape == W_E.entry->shape &&
+            std::ranges::equal(reader.read(head).data, W_E.reader->read(*W_E.entry).data, same);
+        if (!tied) refuse("is untied: lm_head.weight is not wte.weight", reader.path());
     }
 
     /// Conv1D of GPT-2 stores [d_in, d_out]; torch.nn.Linear the other way round.
-    void refuse_transposed(const Parameter& parameter, const TensorEntry& found) const {
-        bool turned = found.shape.size() == 2 && found.shape[0] == parameter.shape[1] &&
-                      found.shape[1] == parameter.shape[0];
+    void refuse_transposed(const Parameter& parameter, Place place) const {
+        const std::vector<int64_t>& shape = place.entry->shape;
+        bool turned =
+            shape.size() == 2 && shape[0] == parameter.shape[1] && shape[1] == parameter.shape[0];
         if (!turned) return;
-        fail("is no GPT-2: " + parameter.name + " has the shape " + shape_text(found.shape) +
+        fail("is no GPT-2: " + parameter.name + " has the shape " + shape_text(shape) +
                  ", transposed as torch.nn.Linear stores it",
-             readers_.front().path(),
+             place.reader->path(),
              "transpose attn.c_attn, attn.c_proj, mlp.c_fc and mlp.c_proj (weight = weight.T)");
     }
 
@@ -212,8 +237,8 @@ void set_heads(const Source& source, const std::string& folder, Gpt2& model) {
     int64_t stored = source.n_head(c.d_model);
     int64_t said = is_there(path) ? heads_in_config(read_text(path), path, c) : 0;
     if (stored > 0 && said > 0 && stored != said) {
-        fail(format("has n_head %ld in its metadata, config.json says %ld", stored, said),
-             folder + "/model.safetensors", "correct the one that errs");
+        fail(format("n_head is %ld, in the metadata of the weights %ld", said, stored), path,
+             "correct the one that errs");
     }
     c.n_head = stored > 0 ? stored : said;
     if (c.n_head > 0) return;

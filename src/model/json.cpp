@@ -28,7 +28,7 @@ public:
 
 private:
     [[noreturn]] void refuse(const std::string& what) const {
-        fail(what, where_ + format(", header byte %zu", at_), "write the file again");
+        fail(what, where_ + format(", byte %zu", at_), "write the file again");
     }
 
     int peek() const { return at_ < text_.size() ? static_cast<unsigned char>(text_[at_]) : -1; }
@@ -185,7 +185,7 @@ const Json* Json::find(std::string_view name) const {
 Json parse_json(std::string_view text, const std::string& where) {
     size_t bad = find_invalid_utf8(text);
     if (bad != text.npos) {
-        fail("is not UTF-8", where + format(", header byte %zu", bad), "write the file again");
+        fail("is not UTF-8", where + format(", byte %zu", bad), "write the file again");
     }
     return Parser(text, where).document();
 }
@@ -197,8 +197,8 @@ int64_t json_integer(const Json& value, const std::string& where) {
     bool digits = value.kind == Json::Kind::number && *begin != '-';
     auto [stop, error] = std::from_chars(begin, end, number);
     if (digits && error == std::errc{} && stop == end) return number;
-    fail("expected a whole number from 0 to 2^63 - 1",
-         where + format(", header byte %zu", value.position), "write the file again");
+    fail("expected a whole number from 0 to 2^63 - 1", where + format(", byte %zu", value.position),
+         "write the file again");
 }
 
 std::string json_quote(std::string_view text) {

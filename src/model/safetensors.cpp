@@ -34,7 +34,7 @@ const std::unordered_map<std::string_view, int64_t>& dtype_bits() {
 }
 
 [[noreturn]] void refuse(const std::string& what, const std::string& where, const Json& value) {
-    fail(what, where + format(", header byte %zu", value.position), remedy);
+    fail(what, where + format(", byte %zu", value.position), remedy);
 }
 
 const Json& require_member(const Json& object, const char* name, Json::Kind kind,
@@ -127,14 +127,15 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, int64_t n_data
     if (!json.starts_with('{')) {
         fail("the header does not begin with {", where + ", byte 8", remedy);
     }
-    Json root = parse_json(json, where);
+    std::string in_header = where + ", header";
+    Json root = parse_json(json, in_header);
 
     SafetensorsHeader header;
     for (const auto& [name, value] : root.members) {
         if (name == "__metadata__") {
-            header.metadata = parse_metadata(value, where);
+            header.metadata = parse_metadata(value, in_header);
         } else {
-            header.tensors.push_back(parse_entry(name, value, where));
+            header.tensors.push_back(parse_entry(name, value, in_header));
         }
     }
     std::stable_sort(header.tensors.begin(), header.tensors.end(),
@@ -176,6 +177,7 @@ SafetensorsReader::SafetensorsReader(const std::string& path) : file_(path) {
 
     std::string json(static_cast<size_t>(length), '\0');
     file_.read_at(8, json.data(), header_bytes);
+    if (!json.starts_with('{')) refuse_foreign(file_);
     data_begin_ = 8 + header_bytes;
     header_ = parse_safetensors_header(json, file_.size() - data_begin_, path);
 }

@@ -17,7 +17,8 @@ constexpr const char* remedy = own_vocabulary;
 
 /// What the files beside the weights say.
 struct Vocabulary {
-    std::string merges = {}, merges_path = {};  ///< as in merges.txt; empty: not there
+    std::string merges = {};       ///< as in merges.txt
+    std::string merges_path = {};  ///< empty: not there
     std::vector<NamedId> ids = {};
     std::string ids_path = {};
 };
@@ -44,26 +45,39 @@ void add_ids(const Json& vocabulary, const std::string& path, Vocabulary& out) {
     out.ids_path = path;
 }
 
-/// Whether a step of a tokenizer.json, or one of its parts, is the byte-level cutting.
-bool is_byte_level(const Json& step) {
-    const Json *type = step.find("type"), *parts = step.find("pretokenizers");
-    if (type != nullptr && type->text == "ByteLevel") {
-        const Json* prefix = step.find("add_prefix_space");
-        return prefix == nullptr || prefix->text != "true";
-    }
-    return parts != nullptr && std::ranges::any_of(parts->items, is_byte_level);
+bool has_switch(const Json& object, const char* name, const char* value) {
+    const Json* found = object.find(name);
+    return found != nullptr && found->text == value;
 }
 
-/// tokenizer.json of Hugging Face's tokenizers, where it is a byte-level BPE.
-Vocabulary read_tokenizer_json(const std::string& path) {
+/// Whether a step of a tokenizer.json, alone or as the only part of a sequence, cuts a text as
+/// GPT-2's does.
+bool cuts_as_gpt2(const Json& step) {
+    const Json *type = step.find("type"), *parts = step.find("pretokenizers");
+    if (parts != nullptr) return parts->items.size() == 1 && cuts_as_gpt2(parts->items[0]);
+    return type != nullptr && type->text == "ByteLevel" &&
+           !has_switch(step, "add_prefix_space", "true") && !has_switch(step, "use_regex", "false");
+}
+
+/// The parts of tokenizer.json that are read. Refuses what turns a text into bytes, or cuts it, in
+/// another way: the ids would be others, in silence.
+Json parse_tokenizer_json(const std::string& path) {
     Json root = parse_json(read_text(path), path);
-    const Json& model = member(root, "model", Json::Kind::object, path);
-    const Json* type = model.find("type");
-    const Json* cut = root.find("pre_tokenizer");
-    bool known = type == nullptr || type->text == "BPE";
-    if (!known || cut == nullptr || cut->kind != Json::Kind::object || !is_byte_level(*cut)) {
+    const Json* type = member(root, "model", Json::Kind::object, path).find("type");
+    const Json *cut = root.find("pre_tokenizer"), *change = root.find("normalizer");
+    if ((type != nullptr && type->text != "BPE") || cut == nullptr || !cuts_as_gpt2(*cut)) {
         fail("is no byte-level BPE as GPT-2's", path, remedy);
     }
+    if (change != nullptr && change->kind != Json::Kind::null) {
+        fail("changes a text before it cuts it (normalizer), as GPT-2's does not", path, remedy);
+    }
+    return root;
+}
+
+/// Merges and ids of a tokenizer.json of Hugging Face's tokenizers.
+Vocabulary read_tokenizer_json(const std::string& path) {
+    Json root = parse_tokenizer_json(path);
+    const Json& model = member(root, "model", Json::Kind::object, path);
     Vocabulary out;
     for (const Json& merge : member(model, "merges", Json::Kind::array, path).items) {
         bool pair = merge.kind == Json::Kind::array && merge.items.size() == 2;
@@ -85,12 +99,15 @@ Vocabulary read_tokenizer_json(const std::string& path) {
 Vocabulary read_vocabulary(const std::string& folder) {
     Vocabulary out;
     std::string merges = folder + "/merges.txt", ids = folder + "/vocab.json";
-    if (!is_there(merges) && is_there(folder + "/tokenizer.json")) {
-        return read_tokenizer_json(folder + "/tokenizer.json");
+    std::string both = folder + "/tokenizer.json";
+    if (is_there(both)) {
+        if (!is_there(merges) || !is_there(ids)) return read_tokenizer_json(both);
+        parse_tokenizer_json(both);  // how it cuts holds for the other two as well
     }
     if (is_there(merges)) {
         out.merges = read_text(merges);
         out.merges_path = merges;
+        if (plain_merges(out.merges).empty()) fail("has no merges", merges, remedy);
     }
     if (is_there(ids)) add_ids(parse_json(read_text(ids), ids), ids, out);
     return out;
@@ -117,8 +134,8 @@ Tokenizer tokenizer_of(Gpt2& model) {
     // Take the merges, and then the ids, of the model's folder where they are not GPT-2's.
     std::string folder = model_folder(model.source);
     Vocabulary v = read_vocabulary(folder);
-    bool own = !v.merges.empty() && plain_merges(v.merges) != plain_merges(gpt2_merges());
-    Tokenizer tokenizer = own ? Tokenizer(v.merges, v.merges_path) : load_tokenizer();
+    bool own = !v.merges_path.empty() && plain_merges(v.merges) != plain_merges(gpt2_merges());
+    Tokenizer tokenizer = own ? Tokenizer(v.merges, v.merges_path, remedy) : load_tokenizer();
     if (own) add_note(model, "merges of its own (" + v.merges_path + ")");
     if (!v.ids.empty()) {
         Tokenizer in_order = tokenizer;
@@ -131,8 +148,11 @@ Tokenizer tokenizer_of(Gpt2& model) {
     // Every id needs a row of the embedding; rows beyond them stand for nothing.
     int64_t n_row = model.config.d_vocab, n_id = tokenizer.n_vocab();
     if (n_id > n_row) {
-        fail(format("the model has a vocabulary of %ld tokens, %s one of %ld", n_row,
-                    own ? v.merges_path.c_str() : "GPT-2's tokenizer", n_id),
+        std::string other = !v.ids_path.empty() ? v.ids_path
+                            : own               ? v.merges_path
+                                                : "GPT-2's tokenizer";
+        fail(format("the model has a vocabulary of %ld tokens, %s one of %ld", n_row, other.c_str(),
+                    n_id),
              folder, remedy);
     }
     if (n_id < n_row) {

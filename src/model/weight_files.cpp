@@ -1,5 +1,6 @@
 // Finding a model's files; see model/weight_files.h. Formats are told by their first bytes, which
-// no safetensors file can have: read as the length of a header they exceed any file.
+// no safetensors file has: read as the length of a header they exceed the file, or no header is
+// there.
 #include "model/weight_files.h"
 
 #include <algorithm>
@@ -73,7 +74,9 @@ std::string remedy_for(const std::string& folder) {
     auto path = fs::path(folder).lexically_normal();
     if (!path.has_filename()) path = path.parent_path();  // gpt2/ is gpt2
     std::string name = path.filename().string();
-    if (name == "gpt2" || name == "gpt2-large") return "run weights/fetch.sh " + name;
+    if (name == "gpt2" || name == "gpt2-large") {
+        return "run weights/fetch.sh " + name + " and pass --model weights/" + name;
+    }
     if (path == "weights/nano") return go_home;
     if (name == "gpt2-shape") return "run make weights/gpt2-shape";
     return "pass --model weights/nano, or run weights/fetch.sh gpt2 and pass --model weights/gpt2";

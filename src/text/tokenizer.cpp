@@ -70,7 +70,7 @@ size_t bytes_hash(std::string_view bytes) {
 
 // --- the vocabulary -----------------------------------------------------------------------------
 
-Tokenizer::Tokenizer(std::string_view merges, const std::string& where) {
+Tokenizer::Tokenizer(std::string_view merges, const std::string& where, const char* remedy) {
     // Size the hash tables to be at most half full.
     auto n_line = static_cast<size_t>(std::count(merges.begin(), merges.end(), '\n')) + 1;
     size_t n_slot = std::bit_ceil(2 * (n_line + 257));
@@ -101,8 +101,7 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where) {
         bool known = left_id >= 0 && right_id >= 0 && find_token(left + right) < 0;
         if (!known || offsets_.size() + 1 >= max_vocab) {
             fail("is not a merge of two earlier tokens into a new one",
-                 where + format(", line %zu", line + 1),
-                 "restore the file with: git checkout weights/merges.txt");
+                 where + format(", line %zu", line + 1), remedy);
         }
         insert_merge(left_id, right_id, n_token());
         insert_token(left + right);

@@ -30,8 +30,10 @@ constexpr const char* own_vocabulary =
 
 class Tokenizer {
 public:
-    /// Reads merges in the form of GPT-2's merges.txt; errors name `where` and the line.
-    Tokenizer(std::string_view merges, const std::string& where);
+    /// Reads merges in the form of GPT-2's merges.txt; errors name `where` and the line, and what
+    /// mends it.
+    Tokenizer(std::string_view merges, const std::string& where,
+              const char* remedy = "restore the file with: git checkout weights/merges.txt");
 
     /// Gives the tokens the ids of another vocabulary with the same merges. Entries that no merge
     /// makes ("<s>") can be decoded, no text leads to them. Throws where a byte or a merge has no

@@ -79,7 +79,7 @@ void write_curve(const Table& curve, const std::string& out) {
 
 // --- training -----------------------------------------------------------------------------------
 
-/// Losses and gradient norms since the last row of the curve.
+/// Losses and gradient norms since the last row of the curve, or since this run began.
 struct Recent {
     std::vector<double> losses = {}, norms = {};
     double begin = now();
@@ -94,6 +94,7 @@ double held_out_loss(const Gpt2& model, const Split& held_out) {
 /// Adds a row to the curve and prints it.
 void report(const Settings& s, const State& state, const Split& held_out, Recent& recent,
             Table& curve) {
+    double seconds = now() - recent.begin;
     bool validate = state.n_done % validate_every == 0 || state.n_done == s.n_step;
     std::string valid = validate ? format("%.4f", held_out_loss(state.model, held_out)) : "";
     int64_t n_token = s.n_window * s.config.n_ctx;
@@ -104,8 +105,7 @@ void report(const Settings& s, const State& state, const Split& held_out, Recent
                     format("%.3f", mean(recent.norms))});
     std::printf("step %ld, loss %.4f%s, %.0f tokens a second\n", state.n_done, loss,
                 validate ? (", held out " + valid).c_str() : "",
-                static_cast<double>(recent.losses.size()) * static_cast<double>(n_token) /
-                    (now() - recent.begin));
+                static_cast<double>(recent.losses.size()) * static_cast<double>(n_token) / seconds);
     std::fflush(stdout);
     recent = {};
 }
@@ -137,9 +137,10 @@ void train(const Settings& s, const std::string& text, const std::string& from,
     Split works = read_split(tokenizer, text, "train");
     Split held_out = read_split(tokenizer, text, "validation");
     Text training = rank_tokens(std::move(works.ids), s.config.d_vocab);
-    std::string recipe = nano::recipe(s, training.ids);
+    State state = begin(s, from);
+    std::string recipe = nano::recipe(s, training.ids, from.empty() ? nullptr : &state.model);
     bool resumed = std::filesystem::exists(out + "/checkpoint.safetensors");
-    State state = resumed ? load_state(s, recipe, out) : begin(s, from);
+    if (resumed) state = load_state(s, recipe, out);
     Table curve = read_curve(out + "/loss.csv", state.n_done);
     std::printf("%ld works, %zu tokens; held out %ld works, %zu tokens; step %ld of %ld\n",
                 works.n_work, training.ids.size(), held_out.n_work, held_out.ids.size(),

@@ -216,18 +216,26 @@ std::vector<Parameter> all_tensors(State& state) {
     return out;
 }
 
+uint64_t fnv_1a(std::span<const std::byte> bytes) {
+    uint64_t hash = 0xcbf29ce484222325;
+    for (std::byte b : bytes) hash = (hash ^ static_cast<uint64_t>(b)) * 0x100000001b3;
+    return hash;
+}
+
 }  // namespace
 
-std::string recipe(const Settings& s, std::span<const int> ids) {
-    uint64_t hash = 0xcbf29ce484222325;  // of the tokens: FNV-1a
-    for (int id : ids) hash = (hash ^ static_cast<uint64_t>(id)) * 0x100000001b3;
+std::string recipe(const Settings& s, std::span<const int> ids, Gpt2* first) {
+    uint64_t hash = fnv_1a(std::as_bytes(ids)), weights = 0;
+    for (const Parameter& p : first ? parameters(*first) : std::vector<Parameter>{}) {
+        weights = 3 * weights + fnv_1a(std::as_bytes(std::span(p.tensor->data)));
+    }
     return format(
         "%ld windows of %ld, %ld heads, %ld frequent, rate %g after %ld steps, decay in %g, "
         "Muon %g, AdamW %g %g %g, weight decay %g, norm %g, seed %lu, from step %ld, %zu tokens "
-        "%016lx",
+        "%016lx, start %016lx",
         s.n_window, s.config.n_ctx, s.config.n_head, s.n_frequent, s.peak_rate, s.n_warm_up,
         s.decay_share, s.muon_momentum, s.adam.beta1, s.adam.beta2, s.adam.epsilon, s.weight_decay,
-        s.most_norm, s.seed, s.n_before, ids.size(), hash);
+        s.most_norm, s.seed, s.n_before, ids.size(), hash, weights);
 }
 
 void save_state(const State& state, const Settings& settings, const std::string& recipe,
@@ -309,8 +317,8 @@ State load_state(const Settings& settings, const std::string& recipe, const std:
 double validation_loss(const Gpt2& model, std::span<const int> ids, int64_t n_window) {
     int64_t n_ctx = model.config.n_ctx;
     int64_t distance = (static_cast<int64_t>(ids.size()) - n_ctx - 1) / n_window;
-    ensure(distance >= 1, "the held-out text is too short for its windows", "validation_loss",
-           "give more text");
+    ensure(distance >= (n_window == 1 ? 0 : 1), "the held-out text is too short for its windows",
+           "validation_loss", "give more text");
     std::vector<double> losses;
     for (int64_t i = 0; i < n_window; ++i) {
         auto begin = static_cast<size_t>(i * distance), n = static_cast<size_t>(n_ctx);

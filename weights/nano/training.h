@@ -72,9 +72,9 @@ struct Step {
 /// the weights as they were, where the loss or the norm is no number.
 Step train_step(State& state, const Settings& settings, const Text& text, Gpt2& grad);
 
-/// What the numbers of a training follow from: settings, seed and tokens. Without n_step, which
-/// may still change before the decay.
-std::string recipe(const Settings& settings, std::span<const int> ids);
+/// What the numbers of a training follow from: settings, seed, tokens, and the model that it starts
+/// with, if any. Without n_step, which may still change before the decay.
+std::string recipe(const Settings& settings, std::span<const int> ids, Gpt2* first = nullptr);
 
 /// Writes and reads FOLDER/checkpoint.safetensors; under its name there is always a whole one, and
 /// beside it the weights alone, model.safetensors in float16. A file of another recipe is refused,
