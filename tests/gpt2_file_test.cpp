@@ -311,13 +311,8 @@ TEST_CASE("gpt2 file: without n_head, d_model must be a multiple of 64") {
 // --- what mends it ------------------------------------------------------------------------------
 
 TEST_CASE("gpt2 file: a missing model comes with the command that brings it") {
-    struct Case {
-        const char *folder, *remedy;
-    };
-    const char* other =
-        "pass --model weights/nano, or run weights/fetch.sh gpt2 and pass --model weights/gpt2";
-    const Case cases[] = {
-        {"gpt2", fetch_gpt2},
+    std::string other = std::string("pass --model weights/nano, or ") + fetch_gpt2;
+    const std::pair<const char*, std::string> cases[] = {
         {"gpt2/", fetch_gpt2},
         {"x/../gpt2/.", fetch_gpt2},
         {"gpt2-large", "run weights/fetch.sh gpt2-large and pass --model weights/gpt2-large"},
@@ -325,9 +320,9 @@ TEST_CASE("gpt2 file: a missing model comes with the command that brings it") {
         {"gpt3", other},
         {"gpt2/x", other}};
     TempFolder folder;
-    for (const Case& c : cases) {
-        std::string path = folder.file(c.folder), error = error_of([&] { load_gpt2(path); });
-        CHECK(error == "there is no model (" + path + "/model.safetensors): " + c.remedy);
+    for (const auto& [name, remedy] : cases) {
+        std::string path = folder.file(name), error = error_of([&] { load_gpt2(path); });
+        CHECK(error == "there is no model (" + path + "/model.safetensors): " + remedy);
     }
 }
 
