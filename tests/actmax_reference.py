@@ -73,7 +73,7 @@ if __name__ == "__main__":
     w["wte.weight"] = w["wte.weight"][:2]  # the climb reads no token, and needs no logits
 
     lines = [line.split("\t", 1)[1].split() for line in open("tests/expected/04.txt")]
-    first = lines.index(["step", "activation", "low", "high", "|gradient|", "|theta|^2"]) + 1
+    first = lines.index(["step", "activation", "lowest", "highest", "|gradient|", "|theta|^2"]) + 1
     worst = 0
     for row, line in zip(climb(w, int(metadata["n_head"]), start, 0.01), lines[first:]):
         print(" ".join(f"{value:.4f}" for value in row))
