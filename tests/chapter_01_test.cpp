@@ -156,6 +156,8 @@ TEST_CASE("chapter 1: scores mean what they say") {
     std::vector<double> smooth = b;
     for (size_t i = 4; i < 600; ++i) smooth[i] = (b[i] + b[i - 1] + b[i - 2] + b[i - 3]) / 4;
     CHECK(edge_sharpness(smooth, sources) == doctest::Approx(0.25).epsilon(0.01));
+    std::copy_n(b.begin(), 360, smooth.begin());  // two fifths of the edges stay smooth
+    CHECK(edge_sharpness(smooth, sources) == doctest::Approx(1));
     CHECK(half_time({1, 4, 3, 2.4, 1, 0}) == 4);
     CHECK(half_time({5, 9, 8, 7, 6, 5, 4.5, 4}) == 4);  // half of the way to its end, not to zero
     CHECK_FALSE(half_time({1, 2, 1}).has_value());      // never comes down
@@ -260,7 +262,7 @@ Arm falling(int64_t mse, const std::vector<double>& l1) {
 }
 
 Arm with_sharpness(double blunt, int64_t n) {
-    return arm_of([&](int64_t i, Run& run) { run.score.sharpness = i < n ? blunt : 1; });
+    return arm_of([&](int64_t i, Run& run) { run.score.sharpness = i < n ? blunt : 0.7; });
 }
 
 Arm with_number(double Run::*number, double value) {
@@ -352,6 +354,10 @@ TEST_CASE("chapter 1: claims 1e, 1f and 1g can hold, and can fail") {
     CHECK(told(1) == Verdict::reproduced);
     CHECK(told(19) == Verdict::not_reproduced);
     CHECK(told(9) == Verdict::undecided);
+
+    // Of four active latents two have one chance in six to be the right ones.
+    Finding four = size_tells(arm_of([](int64_t, Run& run) { run.score.n_active = 4; }));
+    CHECK(four.controls[1].measure.value == doctest::Approx(1.0 / 6));
 }
 
 TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, other starts, all files") {

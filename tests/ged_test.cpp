@@ -168,6 +168,7 @@ TEST_CASE("stats: definitions") {
     CHECK(permutation_p(3, x) == doctest::Approx(3.0 / 5));
     CHECK(permutation_p(9, x) == doctest::Approx(1.0 / 5));
     CHECK(permutation_p(4 + 1e-12, x) == doctest::Approx(2.0 / 5));  // equal but for rounding
+    CHECK(permutation_p(0, std::vector<double>{0, -1, 0}) == doctest::Approx(3.0 / 4));
     CHECK_THROWS_AS(mean(std::vector<double>{}), Error);
     CHECK_THROWS_AS(variance(std::vector<double>{1}), Error);
 }
