@@ -151,6 +151,7 @@ TEST_CASE("chapter 1: scores mean what they say") {
     CHECK(std::min(std::abs(shared.r[sine]), std::abs(shared.r[step])) == 0);
     Score copies = score_latents(from_columns({a, a, a}), sources);
     CHECK(copies.redundancy == doctest::Approx(1));
+    CHECK(score_latents(from_columns({a, dead, dead}), sources).latent[step] == 1);  // the first
 
     // A step that takes several samples is not sharp.
     std::vector<double> smooth = b;

@@ -117,6 +117,9 @@ TEST_CASE("chapter 2: claims 2b and 2c can hold, and can fail") {
 
     // With k = 10 of 1,000 the density can be 0.01: 10 tokens for every latent.
     CHECK(now("2b volume", small_volume, responding(0, 0, 1), some) == Verdict::forced);
+    Group near = responding(0, 0, 1);  // seven tenths of what k = 14 allows
+    for (Examined& e : near) e.top_k = 14;
+    CHECK(now("2b volume", small_volume, near, some) != Verdict::forced);
     Group loose = responding(950, 0);
     for (Examined& e : loose) e.top_k = 500;
     CHECK(now("2b volume", small_volume, loose, some) == Verdict::reproduced);
