@@ -11,6 +11,7 @@
 #include "chapters/03_laminar_profile/store.h"
 #include "core/files.h"
 #include "math/stats.h"
+#include "math/vector_ops.h"
 #include "model/gpt2_file.h"
 #include "support.h"
 #include "text/html_text.h"
@@ -262,6 +263,16 @@ TEST_CASE("laminar: Gaussian rows share mean and covariance with the data, and n
     CHECK(kurtosis(column(x, 0)) < 1.1);
     CHECK(std::abs(kurtosis(column(y, 0)) - 3) < 0.15);
 
+    // The covariance is that of a sample: n - 1 stands below, as four rows show.
+    double squares = 0;
+    for (uint64_t seed = 0; seed < 2000; ++seed) {
+        Tensor four({4, 1});
+        four.data = {-1, 1, -1, 1};
+        make_gaussian(four, 1, seed);
+        squares += sum_of_squares(four.data);
+    }
+    CHECK(squares / 8000 == doctest::Approx(4.0 / 3).epsilon(0.08));
+
     // The unit multiplies all of it; the same seed gives the same numbers.
     Tensor again = x, doubled = x;
     make_gaussian(again, 1, 7);
@@ -284,6 +295,9 @@ TEST_CASE("laminar: how far the first row of a window stands out") {
     Tensor window({4, 2});
     window.data = {6, 8, 1, 0, 0, 2, 0, -2};
     CHECK(std::abs(first_row_ratio(window.matrix()) - 5) < 1e-12);
+    Tensor few({3, 1});
+    few.data = {10, 1, 4};  // beside the median of two, not of three
+    CHECK(std::abs(first_row_ratio(few.matrix()) - 4) < 1e-12);
     CHECK(std::isnan(first_row_ratio(row_range(window.matrix(), 0, 1))));
     window.data = {6, 8, 0, 0, 0, 0, 0, 1};  // the median of the others is 0
     CHECK(std::isnan(first_row_ratio(window.matrix())));

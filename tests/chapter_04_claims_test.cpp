@@ -130,6 +130,10 @@ TEST_CASE("chapter 4: claim 4a can hold, and can fail") {
     test::check_contains(dimension_text(arms), "Of 10 dimensions, one start each, 0 grow by fewer");
     arms.own = much, arms.dims = little;
     test::check_contains(dimension_text(arms), "10 grow by fewer orders than dimension 20");
+    arms.directions = arms.weights = little;
+    for (int i = 0; i < 10; ++i) arms.dims.climb.activation[1][i] = std::pow(10, i);
+    // Of 0 to 9 orders, less the logarithm of the median start, 1.1.
+    CHECK(grows_by_orders(arms).controls.back().measure.detail == "quartiles 2.21, 4.46, 6.71");
 }
 
 TEST_CASE("chapter 4: claim 4b compares neighbours with the other dimensions") {

@@ -290,6 +290,10 @@ TEST_CASE("chapter 4: random vectors have the spread, the mean and the covarianc
         CHECK(std::abs(column_means(tokens)[i] - column_means(drawn)[i]) < 0.06);
         for (int64_t j = 0; j < 3; ++j) CHECK(std::abs(wanted.at(i, j) - got.at(i, j)) < 0.1);
     }
+    Tensor three({3, 1});  // n - 1 stands below a sample's variance: 1, not 2 / 3
+    three.data = {-1, 0, 1};
+    CHECK(std::abs(covariance(centred(to_matrix(matched_vectors(three, 4000, 9)))).at(0, 0) - 1) <
+          0.1);
     Tensor isotropic = isotropic_vectors(W_E, 4000, 9);
     CHECK(deviation_of(isotropic) == doctest::Approx(deviation_of(W_E)).epsilon(0.03));
     Tensor two({1, 2});
