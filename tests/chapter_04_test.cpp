@@ -308,6 +308,17 @@ TEST_CASE("chapter 4: random vectors have the spread, the mean and the covarianc
     CHECK(best[1] < 0.9);
 }
 
+TEST_CASE("chapter 4: a guided and a blind search begin at the same tokens") {
+    // One pass is spent on the start, and none is left.
+    Counts counts = {};
+    counts.n_search = 3, counts.n_search_pass = 1;
+    Study study = {Tokenizer("", "no merges"), lively_model(), target_of("hidden:1", 1, 4), {}};
+    Progress progress("ran", 6, "passes");
+    Searches found = search_both(study, counts, 1, progress);
+    for (size_t i = 0; i < 3; ++i) CHECK(found.guided[i].ids == found.blind[i].ids);
+    CHECK(found.guided[0].ids != found.guided[1].ids);
+}
+
 TEST_CASE("chapter 4: shuffled weights are the same numbers in another order") {
     Gpt2 model = lively_model();
     Gpt2 shuffled = shuffled_blocks(model, 2, 3);

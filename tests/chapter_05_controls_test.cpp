@@ -47,6 +47,13 @@ TEST_CASE("swap test: a swapped sample is centred anew, on the means that it has
     }
 }
 
+TEST_CASE("pairs: as many different ones as folds are enough") {
+    CHECK(pairs_text(alike(3, 2, 1), {}, {.n_fold = 3}).ends_with("'her'."));
+    CHECK(pairs_text(alike(3, 2, 1), {}, {.n_fold = 4})
+              .ends_with("too few for 4 folds, so one is "
+                         "left out at a time."));
+}
+
 TEST_CASE("tokens: the mean token is that of all tokens but the first of each sentence") {
     std::vector<TokenPair> sentences = {
         {Matrix(2, 2, {1000, 1000, 1, 2}), Matrix(2, 2, {1000, 1000, 3, 4}), 1},
