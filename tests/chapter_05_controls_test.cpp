@@ -91,3 +91,18 @@ TEST_CASE("patch: the null distribution holds random directions, and none that h
     CHECK(null.interval.low == doctest::Approx(0.1));
     CHECK(null.interval.high == doctest::Approx(0.3));
 }
+
+TEST_CASE("of latents that tell him from her equally well the first is taken") {
+    Pairs pairs = alike(20, 3, 1), one = alike(20, 1, 2), two = alike(20, 2, 3);
+    for (double& value : one.him.data) value += 9;
+    for (double& value : two.him.data) value += 9;
+    for (int64_t i = 0; i < 20; ++i) {
+        two.him.at(i, 0) = one.him.at(i, 0);
+        two.her.at(i, 0) = one.her.at(i, 0);
+    }
+    std::vector<FoldFit> folds = fit_folds(pairs, {.share = 1}, 5, 1);
+    Scores first = latent_scores(std::vector<Pairs>(folds.size(), one), folds),
+           both = latent_scores(std::vector<Pairs>(folds.size(), two), folds);
+    CHECK(both.him == first.him);
+    CHECK(both.her == first.her);
+}
