@@ -313,6 +313,7 @@ TEST_CASE("gpt2 file: without n_head, d_model must be a multiple of 64") {
 TEST_CASE("gpt2 file: a missing model comes with the command that brings it") {
     std::string other = std::string("pass --model weights/nano, or ") + fetch_gpt2;
     const std::pair<const char*, std::string> cases[] = {
+        {"gpt2", fetch_gpt2},
         {"gpt2/", fetch_gpt2},
         {"x/../gpt2/.", fetch_gpt2},
         {"gpt2-large", "run weights/fetch.sh gpt2-large and pass --model weights/gpt2-large"},
