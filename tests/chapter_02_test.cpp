@@ -32,7 +32,7 @@ Matrix from_columns(const std::vector<std::vector<double>>& columns) {
 
 }  // namespace
 
-TEST_CASE("chapter 2: tokens are content, function words and marks, or pieces") {
+TEST_CASE("chapter 2: tokens are content, function words and punctuation, or pieces") {
     for (const char* token : {" Hungary", " fruit", " stills", " Czech"}) {
         CHECK_MESSAGE(kind_of(token) == TokenKind::content, token);
     }

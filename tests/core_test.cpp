@@ -13,11 +13,21 @@
 #include <thread>
 
 #include "core/ensure.h"
+#include "core/hash.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "core/tensor.h"
 
 using namespace vimach;
+
+TEST_CASE("hash: published values of FNV-1a, in pieces as in one") {
+    CHECK(fnv_1a("") == 14695981039346656037u);
+    CHECK(fnv_1a("a") == 0xaf63dc4c8601ec8cu);
+    CHECK(fnv_1a("foobar") == 0x85944171f73967e8u);
+    CHECK(fnv_1a("bar", fnv_1a("foo")) == fnv_1a("foobar"));
+    const char bytes[] = {'f', 'o', 'o'};
+    CHECK(fnv_1a<char>(bytes) == fnv_1a("foo"));
+}
 
 TEST_CASE("rng: the generator's published numbers") {
     Rng rng(0);

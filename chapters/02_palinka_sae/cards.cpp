@@ -46,7 +46,7 @@ Table score_table(const Tested& t) {
             {"ratio", only ? "only there" : format("%.2f", t.ratio),
              only ? "-" : format("%.3f", t.ratio_p), only ? "-" : format("%.3f", t.ratio_p_max)});
     add_row(table, {"geography tokens with it", percent(t.coverage), "-", "-"});
-    add_row(table, {"on marks, function words", percent(t.filler), "-", "-"});
+    add_row(table, {"on punctuation, function words", percent(t.filler), "-", "-"});
     add_row(table, {"density", percent(t.density), "-", "-"});
     return table;
 }

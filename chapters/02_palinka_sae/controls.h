@@ -68,7 +68,7 @@ Finding overfitting_gap(const Fits& tied, const Fits& untied);
 /// 2d: share of active latents with a high ratio, against random sets of words.
 Finding high_scores(const Groups& groups);
 
-/// 2e: share of their activation that the best by ratio have on function words and marks.
+/// 2e: share of their activation that the best by ratio have on function words and punctuation.
 Finding fires_on_filler(const Groups& groups);
 
 // --- what comes back ----------------------------------------------------------------------------

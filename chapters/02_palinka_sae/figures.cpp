@@ -174,7 +174,7 @@ Figure words_figure(const Group& trained) {
                      .y_label = "random sets"}),
         null_figure(trained, &Examined::filler,
                     {.title = "Claim 2e: the ten best by ratio",
-                     .x_label = "share of their activation on marks and function words",
+                     .x_label = "share of their activation on punctuation and function words",
                      .y_label = "random sets"})};
     return panels({.title = "Geography among random sets of content words",
                    .caption = "Mean over the trained SAEs. Where the line lies within the "
@@ -194,10 +194,12 @@ Figure scores_figure(const Examined& e) {
         {.title = "Two scores for geography",
          .x_label = "AUC",
          .y_label = "ratio of means",
-         .caption = "One point per active latent. AUC: how often a geography token has more of it "
-                    "than another token. The line: the largest ratio that any latent has for any "
-                    "random set of content words."},
-        one, {.horizontal = {{e.best_random, "random sets"}}});
+         .caption =
+             "One point per active latent. AUC: how often a geography token has more of it "
+             "than another token. A latent that is silent on geography has the ratio 0, which "
+             "has no place on this axis. The line: the largest ratio that any latent has "
+             "for any random set of content words."},
+        one, {.log_y = true, .horizontal = {{e.best_random, "random sets"}}});
 }
 
 }  // namespace vimach::ch02

@@ -15,7 +15,7 @@
 namespace vimach::ch02 {
 
 /// content: a word of three letters or more with a blank before it that is no function word.
-/// filler: function words and marks. piece: all others, parts of words and numbers.
+/// filler: function words and punctuation. piece: all others, parts of words and numbers.
 enum class TokenKind { content, filler, piece };
 TokenKind kind_of(std::string_view token);
 
@@ -64,7 +64,7 @@ struct Tested {
     double ratio = 0, ratio_p = 1, ratio_p_max = 1;
     double auc = 0, auc_p = 1, auc_p_max = 1;
     double coverage = 0;  ///< share of the topic's tokens on which it is active
-    double filler = 0;    ///< share of its activation on function words and marks
+    double filler = 0;    ///< share of its activation on function words and punctuation
     double density = 0;   ///< share of tokens on which it is active
     double mean = 0;      ///< activation, over all tokens
 };

@@ -188,14 +188,15 @@ std::string answer_text(const Groups& groups) {
     int64_t n_clear = std::ranges::count_if(own.tested, [](const Tested& t) {
         return t.density > 0 && std::isfinite(t.ratio) && t.ratio_p_max < 0.05;
     });
+    std::string clear = n_clear == 0   ? "none of them beats"
+                        : n_clear == 1 ? "1 of them beats"
+                                       : format("%ld of them beat", n_clear);
     return format(
         "%s of the active latents have a ratio of 2 or more for geography words, %s for random "
-        "words. In the first SAE %ld of them %s chance after correction for testing all "
-        "latents. The ten best have %s of their activation on marks and function words, untrained "
-        "ones %s.",
-        percent(high.measured.value).c_str(), percent(null.measure.value).c_str(), n_clear,
-        n_clear == 1 ? "beats" : "beat", percent(filler.measured.value).c_str(),
-        percent(filler.controls[1].measure.value).c_str());
+        "words. In the first SAE %s chance after correction for testing all latents. The ten best "
+        "have %s of their activation on punctuation and function words, untrained ones %s.",
+        percent(high.measured.value).c_str(), percent(null.measure.value).c_str(), clear.c_str(),
+        percent(filler.measured.value).c_str(), percent(filler.controls[1].measure.value).c_str());
 }
 
 }  // namespace vimach::ch02

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "core/ensure.h"
+#include "core/hash.h"
 #include "core/rng.h"
 #include "model/weight_files.h"
 #include "store.h"
@@ -90,7 +91,7 @@ uint64_t run_hash(const RunShape& s, const std::vector<std::vector<Window>>& win
             for (int id : window) text += format(" %d", id);
         }
     }
-    uint64_t hash = hash_bytes(text);
+    uint64_t hash = fnv_1a(text);
     for (const std::string& path : weight_files(model_folder)) hash = hash_file(path, hash);
     return hash;
 }

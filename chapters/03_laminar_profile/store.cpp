@@ -11,6 +11,7 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
+#include "core/hash.h"
 
 namespace vimach::ch03 {
 
@@ -31,21 +32,16 @@ void check_finite(double loss, const Job& job, int64_t epoch) {
          "lower the learning rate in Settings");
 }
 
-uint64_t hash_bytes(std::string_view bytes, uint64_t hash) {
-    for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-    return hash;
-}
-
-uint64_t hash_file(const std::string& path, uint64_t hash) {
+uint64_t hash_file(const std::string& path, uint64_t before) {
     constexpr int64_t piece = 1 << 20;
     InputFile file(path);
     std::string bytes;
     for (int64_t at = 0; at < file.size(); at += piece) {
         bytes.resize(static_cast<size_t>(std::min(piece, file.size() - at)));
         file.read_at(at, bytes.data(), static_cast<int64_t>(bytes.size()));
-        hash = hash_bytes(bytes, hash);
+        before = fnv_1a(bytes, before);
     }
-    return hash;
+    return before;
 }
 
 Store::Store(const std::string& path, uint64_t hash, bool fresh)
@@ -66,7 +62,7 @@ std::string Store::line(const Entry& entry) const {
     }
 
     // The sum counts the header in, so that no line passes into the file of another run.
-    return text + format("\t%016lx", hash_bytes(text, hash_bytes(header_)));
+    return text + format("\t%016lx", fnv_1a(text, fnv_1a(header_)));
 }
 
 void Store::read(const std::string& text) {

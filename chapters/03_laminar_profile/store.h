@@ -32,9 +32,8 @@ std::vector<Job> jobs_of(const Job& first, const std::vector<double>& sweep);
 /// Throws where the training of this job has come to a loss that is NaN or infinite.
 void check_finite(double loss, const Job& job, int64_t epoch);
 
-/// FNV-1a (Fowler, Noll & Vo), 64 bits; of several pieces where `hash` is that of the first ones.
-uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 14695981039346656037u);
-uint64_t hash_file(const std::string& path, uint64_t hash);
+/// FNV-1a of a whole file, after what has the hash `before`.
+uint64_t hash_file(const std::string& path, uint64_t before);
 
 class Store {
 public:

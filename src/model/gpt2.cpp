@@ -282,7 +282,9 @@ Tensor activations(const Gpt2& model, std::span<const int> ids, int64_t n_window
     int64_t layer = cut_tap(tap).layer;
     int64_t stop = layer >= 0 && layer < model.config.n_layer ? layer + 1 : -1;  // -1 refuses it
     Tensor resid = embed_ids(model, ids, n_window);
-    return std::move(run_blocks(model, resid, n_window, {.stop = stop, .taps = {tap}}).at(tap));
+    auto kept = run_blocks(model, resid, n_window, {.stop = stop, .taps = {tap}});
+    Tensor out = std::move(kept.at(tap));
+    return out;
 }
 
 Tensor final_norm(const Gpt2& model, const Tensor& resid) {

@@ -11,6 +11,7 @@
 
 #include "core/ensure.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "text/pretokenizer.h"
 #include "text/utf8.h"
 
@@ -61,8 +62,7 @@ uint64_t merge_key(int left, int right) {
 size_t merge_hash(uint64_t key) { return (key * 0x9e3779b97f4a7c15) >> 40; }
 
 size_t bytes_hash(std::string_view bytes) {
-    uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-    for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    uint64_t hash = fnv_1a(bytes);
     return hash ^ hash >> 29;
 }
 

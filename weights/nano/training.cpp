@@ -10,6 +10,7 @@
 #include <numbers>
 
 #include "core/ensure.h"
+#include "core/hash.h"
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "math/muon.h"
@@ -216,18 +217,12 @@ std::vector<Parameter> all_tensors(State& state) {
     return out;
 }
 
-uint64_t fnv_1a(std::span<const std::byte> bytes) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (std::byte b : bytes) hash = (hash ^ static_cast<uint64_t>(b)) * 0x100000001b3;
-    return hash;
-}
-
 }  // namespace
 
 std::string recipe(const Settings& s, std::span<const int> ids, Gpt2* first) {
-    uint64_t hash = fnv_1a(std::as_bytes(ids)), weights = 0;
+    uint64_t weights = 0;
     for (const Parameter& p : first ? parameters(*first) : std::vector<Parameter>{}) {
-        weights = 3 * weights + fnv_1a(std::as_bytes(std::span(p.tensor->data)));
+        weights = fnv_1a<float>(p.tensor->data, weights);
     }
     return format(
         "%ld windows of %ld, %ld heads, %ld frequent, rate %g after %ld steps, decay in %g, "
@@ -235,7 +230,7 @@ std::string recipe(const Settings& s, std::span<const int> ids, Gpt2* first) {
         "%016lx, start %016lx",
         s.n_window, s.config.n_ctx, s.config.n_head, s.n_frequent, s.peak_rate, s.n_warm_up,
         s.decay_share, s.muon_momentum, s.adam.beta1, s.adam.beta2, s.adam.epsilon, s.weight_decay,
-        s.most_norm, s.seed, s.n_before, ids.size(), hash, weights);
+        s.most_norm, s.seed, s.n_before, ids.size(), fnv_1a(ids), weights);
 }
 
 void save_state(const State& state, const Settings& settings, const std::string& recipe,
