@@ -147,6 +147,10 @@ weights/gpt2-shape: weights/gpt2-shape/model.safetensors  ## write a random mode
 weights/gpt2-shape/model.safetensors: | build/random_model
 	build/random_model $(@D)
 
+out/tiny/model.safetensors: | build/random_model
+	build/random_model $(@D) --tiny
+	cut -d' ' -f38-75 chapters/02_palinka_sae/data/passage.txt > $(@D)/text.txt
+
 STEPS    ?= 9500
 train-nano: build/train_nano  ## train the embedded model on the texts in TEXT=folder; STEPS, OUT
 	build/train_nano --text '$(TEXT)' --steps $(STEPS) --out '$(or $(OUT),weights/trained)'
@@ -168,17 +172,18 @@ $(addprefix verify-,$(NUMBERS)): verify-%: $$(call program_of,$$*) build/verify
 	@build/verify tests/expected/$*.txt < out/verify/$*.txt
 
 # A short run of every chapter under a sanitizer.
+short_02 := --model out/tiny --text out/tiny/text.txt
 short_03 := --layers 0-1 --tokens 1024 --epochs 4
 short_04 := --starts 2 --steps 3
 short_run = @set -e; mkdir -p out/$1; $(foreach number,$(NUMBERS),echo "== $(number)"; \
     build/$1/$(notdir $(call program_of,$(number))) --quick $(short_$(number)) \
         --out out/$1 > out/$1/$(number).txt;)
 
-sanitize: all build/verify build/train_nano build/sanitize/tests/unit $(addprefix build/sanitize/,$(CHAPTERS))  ## run unit tests and chapters under ASan and UBSan
+sanitize: all out/tiny/model.safetensors build/verify build/train_nano build/sanitize/tests/unit $(addprefix build/sanitize/,$(CHAPTERS))  ## run unit tests and chapters under ASan and UBSan
 	build/sanitize/tests/unit
 	$(call short_run,sanitize)
 
-tsan: build/tsan/tests/unit $(addprefix build/tsan/,$(CHAPTERS))  ## run the tests of threads and the chapters under TSan
+tsan: out/tiny/model.safetensors build/tsan/tests/unit $(addprefix build/tsan/,$(CHAPTERS))  ## run the tests of threads and the chapters under TSan
 	build/tsan/tests/unit -tc='parallel*,matmul*,progress: steps*,forward: the same*,backward: gradients*'
 	$(call short_run,tsan)
 
