@@ -222,7 +222,7 @@ std::vector<Parameter> all_tensors(State& state) {
 std::string recipe(const Settings& s, std::span<const int> ids, Gpt2* first) {
     uint64_t weights = 0;
     for (const Parameter& p : first ? parameters(*first) : std::vector<Parameter>{}) {
-        weights = fnv_1a<float>(p.tensor->data, weights);
+        weights = fnv_1a<Real>(p.tensor->data, weights);
     }
     return format(
         "%ld windows of %ld, %ld heads, %ld frequent, rate %g after %ld steps, decay in %g, "
