@@ -56,8 +56,21 @@ TEST_CASE("gpt2 folder: the number of heads is config.json's where the metadata 
                  "n_embd": 128, "unknown": [1]})");
     CHECK(load_gpt2(f.path()).config.n_head == 8);
     CHECK(load_gpt2(f.path()).note.empty());
+    f.config("\xEF\xBB\xBF{\"num_attention_heads\": 4, \"hidden_size\": 128}");
+    CHECK(load_gpt2(f.path()).config.n_head == 4);
+    f.config(R"({"num_attention_heads": 4, "n_head": 8})");
+    check_contains(f.error(), "n_head is 8, num_attention_heads 4");
     f.config("{}");
-    CHECK(load_gpt2(f.path()).config.n_head == 2);
+    check_contains(f.error(), "has no n_head, and the usual 12 do not divide n_embd = 128");
+
+    // Where config.json does not say, it is 12, as Hugging Face reads it.
+    Folder usual;
+    usual.model = random_gpt2(
+        {.n_layer = 1, .n_head = 2, .d_model = 24, .d_mlp = 96, .n_ctx = 3, .d_vocab = 7}, 1);
+    usual.write("model.safetensors");
+    usual.config("{}");
+    CHECK(load_gpt2(usual.path()).config.n_head == 12);
+    check_contains(describe(load_gpt2(usual.path())), "12 heads, the default");
 
     f.metadata["n_head"] = "4";
     f.write("model.safetensors");
@@ -85,6 +98,7 @@ TEST_CASE("gpt2 folder: a config.json that asks for another model is refused by 
         {R"("n_embd": 64)", "n_embd is 64, the tensors say 128"},
         {R"("n_layer": 12)", "n_layer is 12, the tensors say 2"},
         {R"("n_positions": 1024)", "n_positions is 1024, the tensors say 3"},
+        {R"("num_hidden_layers": 12)", "num_hidden_layers is 12, the tensors say 2"},
         {R"("vocab_size": 50257)", "vocab_size is 50257, the tensors say 7"},
         {R"("n_head": 3)", "n_head is 3, which does not divide n_embd = 128"},
         {R"("n_head": 0)", "n_head is 0"},
@@ -104,7 +118,7 @@ TEST_CASE("gpt2 folder: a config.json that asks for another model is refused by 
         f.config(text);
         check_contains(f.error(), "config.json");
     }
-    f.config("{}");
+    f.config(R"({"n_head": 2})");
     CHECK(f.error() == "no Error was thrown");
 
     // n_inner that is not there is 4 n_embd; a model of another width must say so.
@@ -167,6 +181,7 @@ TEST_CASE("gpt2 folder: a file of another kind is called by its name") {
         {std::string("GGUF\x03\0\0\0\0\0\0\0\0\0\0\0", 16), "is a GGUF file"},
         {std::string("PK\x03\x04\0\0\x08\x08\0\0\0\0", 12), "is a zip archive (as PyTorch writes)"},
         {"\x80\x02}q\x01(X\x0A", "is a Python pickle"},
+        {"\x80\x05}q\x01(X\x0A", "is a Python pickle"},
         {std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10), "is compressed with gzip"},
         {std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10) + std::string(600'000, 'x'),
          "is compressed with gzip"},
@@ -183,6 +198,13 @@ TEST_CASE("gpt2 folder: what is there instead of weights is named, with what men
         {"pytorch_model.bin", "there is only pytorch_model.bin"},
         {"adapter_model.safetensors", "there is a LoRA adapter"},
         {"model-q4.gguf", "there is only model-q4.gguf, a GGUF file"},
+        {"tf_model.h5", "there is only tf_model.h5, TensorFlow's format"},
+        {"flax_model.msgpack", "there is only flax_model.msgpack, Flax's format"},
+        {"ckpt.pt", "there is only ckpt.pt, PyTorch's format"},
+        {"gpt2_124M.bin", "there is only gpt2_124M.bin, a format of another program"},
+        {"model.safetensors.part", "of an interrupted download"},
+        {"model.fp16.safetensors", "rename it to model.safetensors"},
+        {"model-00001-of-00002.safetensors", "fetch model.safetensors.index.json too"},
         {"other", "there is no model"}};
     for (auto [name, phrase] : cases) {
         Folder f;
@@ -191,7 +213,24 @@ TEST_CASE("gpt2 folder: what is there instead of weights is named, with what men
     }
     Folder f;
     write_raw(f.folder.file("pytorch_model.bin"), "bytes");
-    check_contains(f.error(), "convert it: python3 -c 'from transformers import GPT2LMHeadModel");
+    check_contains(f.error(),
+                   "convert it: python3 -c 'import sys; from transformers import GPT2LM");
+    check_contains(f.error(), "' '" + f.path() + "'");
+}
+
+TEST_CASE("gpt2 folder: a file, a name with an apostrophe, no name at all") {
+    Folder f;
+    f.write("model.safetensors");
+    std::string file = f.folder.file("model.safetensors");
+    check_contains(error_of([&] { load_gpt2(file); }), "is a file; a model is a folder");
+    check_contains(error_of([&] { load_gpt2(file); }), "pass --model " + f.path());
+    write_raw(f.folder.file("text"), "text");
+    check_contains(error_of([&] { load_gpt2(f.folder.file("text")); }),
+                   "pass --model weights/nano");
+    check_contains(error_of([&] { load_gpt2(""); }), "the name is empty (--model)");
+    std::filesystem::create_directories(f.folder.file("Tiep's"));
+    write_raw(f.folder.file("Tiep's/pytorch_model.bin"), "bytes");
+    check_contains(error_of([&] { load_gpt2(f.folder.file("Tiep's")); }), "/Tiep'\\''s'");
 }
 
 TEST_CASE("gpt2 folder: heads, adapters and layouts that GPT-2 does not have are named") {

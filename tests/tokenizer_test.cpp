@@ -252,6 +252,27 @@ TEST_CASE("tokenizer: line ends of Windows change nothing") {
     CHECK_THROWS_AS(Tokenizer("a b\r\r\n", "merges.txt"), Error);
 }
 
+TEST_CASE("tokenizer: merges hold in their order even for a whole piece") {
+    // "a b" is merged first, so "a bc" never comes about; "ab c" does.
+    Tokenizer blocked("a b\nb c\na bc\n", "test");
+    CHECK(blocked.encode("abc") == std::vector<int>{256, 'c' - '!'});
+    Tokenizer open("a b\nb c\nab c\n", "test");
+    CHECK(open.encode("abc") == std::vector<int>{258});
+}
+
+TEST_CASE("tokenizer: more tokens than ids have bits are refused as that") {
+    std::vector<std::string> tokens = {""};
+    std::string merges;
+    for (size_t left = 0; tokens.size() < 66'000; ++left) {
+        for (char c = '!'; c <= '~'; ++c) {
+            tokens.push_back(tokens[left] + c);
+            if (left > 0) merges += tokens[left] + " " + c + "\n";
+        }
+    }
+    test::check_contains(test::error_of([&] { Tokenizer(merges, "m"); }),
+                         "has more than 65535 tokens");
+}
+
 TEST_CASE("tokenizer: bad ids and bad merges are refused by name") {
     CHECK(error_of([] { gpt2().decode(std::vector<int>{50257}); }).find("id 50257") !=
           std::string::npos);

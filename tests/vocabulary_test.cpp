@@ -121,6 +121,7 @@ TEST_CASE("vocabulary: ids of the model's own are used, with what only they name
 
 namespace {
 
+constexpr const char* merge_pairs = R"(["t h", "th e", "\u0120 the"])";
 constexpr const char* byte_level = R"({"type": "ByteLevel", "add_prefix_space": false})";
 
 /// A tokenizer.json: how it cuts, its merges, and its tokens in the order of their ids.
@@ -141,8 +142,7 @@ TEST_CASE("vocabulary: tokenizer.json alone is read where it is a byte-level BPE
     auto json = [&](const std::string& cut, const std::string& pairs) {
         return tokenizer_json(cut, pairs, order);
     };
-    for (const char* pairs :
-         {R"(["t h", "th e", "\u0120 the"])", R"([["t", "h"], ["th", "e"], ["\u0120", "the"]])"}) {
+    for (const char* pairs : {merge_pairs, R"([["t", "h"], ["th", "e"], ["\u0120", "the"]])"}) {
         Folder f(n_own);
         f.put("tokenizer.json", json(byte_level, pairs));
         Gpt2 model = f.load();
@@ -158,13 +158,13 @@ TEST_CASE("vocabulary: tokenizer.json alone is read where it is a byte-level BPE
           sequence + R"({"type": "Digits"}, )" + byte_level + "]}"}) {
         Folder f(n_own);
         f.put("tokenizer.json", json(cut, "[]"));
-        check_contains(f.error(), "is no byte-level BPE as GPT-2's");
+        check_contains(f.error(), "is no byte-level BPE that cuts a text as GPT-2's");
 
         // It holds for the other two files as well.
         f.put("merges.txt", merges);
-        f.put("vocab.json", vocab_json(symbols()));
-        check_contains(f.error(), "is no byte-level BPE as GPT-2's");
-        f.put("tokenizer.json", json(sequence + byte_level + "]}", "[]"));
+        f.put("vocab.json", vocab_json(order));
+        check_contains(f.error(), "is no byte-level BPE that cuts a text as GPT-2's");
+        f.put("tokenizer.json", json(sequence + byte_level + "]}", merge_pairs));
         CHECK(f.error() == "no Error was thrown");
     }
     Folder f(n_own);
@@ -181,7 +181,7 @@ TEST_CASE("vocabulary: ids of tokenizer.json hold where no vocab.json is there")
     order.insert(order.begin(), "<s>");
     Folder f(std::ssize(order) + 1);
     f.put("merges.txt", merges);
-    f.put("tokenizer.json", tokenizer_json(byte_level, R"(["t h", "th e", "\u0120 the"])", order));
+    f.put("tokenizer.json", tokenizer_json(byte_level, merge_pairs, order));
     Gpt2 model = f.load();
     CHECK(tokenizer_of(model).encode("the the") == Ids{258, 259});
 }
@@ -234,4 +234,74 @@ TEST_CASE("vocabulary: files that do not belong together are refused") {
     two.put("vocab.json", vocab_json(symbols()));
     two.put("merges.txt", "#version\nq\n");
     check_contains(two.error(), "merges.txt, line 2): put the model's own merges.txt");
+}
+
+TEST_CASE("vocabulary: tokenizer.json and its companions must say the same") {
+    std::vector<std::string> order = symbols();
+    order.pop_back();
+    Folder f(n_own);
+    f.put("merges.txt", merges);
+    f.put("vocab.json", vocab_json(order));
+    f.put("tokenizer.json", tokenizer_json(byte_level, merge_pairs, order));
+    CHECK(f.error() == "no Error was thrown");
+    f.put("tokenizer.json", tokenizer_json(byte_level, R"(["t h", "h e", "\u0120 t"])", order));
+    check_contains(f.error(), "has other merges than tokenizer.json");
+    std::swap(order[3], order[4]);
+    f.put("tokenizer.json", tokenizer_json(byte_level, merge_pairs, order));
+    check_contains(f.error(), "gives \"$\" another id than tokenizer.json");
+}
+
+TEST_CASE("vocabulary: added tokens can be decoded; a text that has one is refused") {
+    std::vector<std::string> order = symbols();
+    Folder f(n_own + 1);
+    f.put("merges.txt", merges);
+    f.put("vocab.json", vocab_json(order));
+    f.put("added_tokens.json", format("{\"plum\": %d}", n_own));
+    Gpt2 model = f.load();
+    Tokenizer t = tokenizer_of(model);
+    CHECK(t.decode(Ids{257, n_own}) == "theplum");
+    CHECK(t.encode("the the") == Ids{257, 258});
+    check_contains(error_of([&] { t.encode("the plum", {.source = "t"}); }),
+                   "the text contains 'plum', which the vocabulary adds as one token (t, byte 4)");
+    f.put("added_tokens.json", R"({"the": 3})");
+    check_contains(f.error(), "gives \"the\" the id 3, its vocabulary 257");
+}
+
+TEST_CASE("vocabulary: a byte without a token is refused where a text has it") {
+    std::vector<std::string> order = symbols();
+    order.erase(order.begin() + 2);  // '#'
+    Folder f(std::ssize(order));
+    f.put("merges.txt", merges);
+    f.put("vocab.json", vocab_json(order));
+    Gpt2 model = f.load();
+    Tokenizer t = tokenizer_of(model);
+    CHECK(t.encode("the the") == Ids{256, 257});
+    check_contains(error_of([&] { t.encode("the #", {.source = "t"}); }),
+                   "the vocabulary has no token for the byte 23 of the text (t)");
+}
+
+TEST_CASE("vocabulary: one of another kind, or of another size, is not taken for GPT-2's") {
+    for (const char* name : {"spiece.model", "vocab.txt", "added_tokens.json"}) {
+        Folder f(50257);
+        f.put(name, "{}");
+        check_contains(f.error(), std::string(name) + "): put the model's own");
+    }
+    Folder f(50257);
+    f.put("tokenizer_config.json", R"({"tokenizer_class": "T5Tokenizer"})");
+    check_contains(f.error(), "names the tokenizer \"T5Tokenizer\"");
+    f.put("tokenizer_config.json", R"({"add_prefix_space": true})");
+    check_contains(f.error(), "puts a blank before every text (add_prefix_space)");
+    f.put("tokenizer_config.json",
+          R"({"add_prefix_space": false, "tokenizer_class": "GPT2Tokenizer"})");
+    CHECK(f.error() == "no Error was thrown");
+    check_contains(Folder(64000).error(), "a vocabulary of 64000 tokens, GPT-2's tokenizer 50257");
+}
+
+TEST_CASE("vocabulary: byte order marks are passed over, a pointer of git is called one") {
+    Folder f(n_own);
+    f.put("merges.txt", std::string("\xEF\xBB\xBF") + merges);
+    f.put("vocab.json", "\xEF\xBB\xBF" + vocab_json(symbols()));
+    CHECK(f.error() == "no Error was thrown");
+    f.put("vocab.json", "version https://git-lfs.github.com/spec/v1\n");
+    check_contains(f.error(), "is a pointer of Git LFS, not the file itself");
 }

@@ -68,10 +68,12 @@ public:
             format("%s is %s; this program computes with %g", name, member->text.c_str(), wanted));
     }
 
-    /// Refuses an extent other than that of the tensors.
-    void check_extent(const char* name, int64_t extent) const {
-        if (int64_t said = integer(name, extent); said != extent) {
-            refuse(format("%s is %ld, the tensors say %ld", name, said, extent));
+    /// Refuses an extent other than that of the tensors, under either of its names.
+    void check_extent(const char* name, const char* alias, int64_t extent) const {
+        for (const char* each : {name, alias}) {
+            if (int64_t said = integer(each, extent); said != extent) {
+                refuse(format("%s is %ld, the tensors say %ld", each, said, extent));
+            }
         }
     }
 
@@ -96,18 +98,25 @@ int64_t heads_in_config(const std::string& text, const std::string& path,
     config.check_switch("tie_word_embeddings", true);
 
     // Refuse extents of another model.
-    config.check_extent("n_layer", shapes.n_layer);
-    config.check_extent("n_embd", shapes.d_model);
-    config.check_extent("n_positions", shapes.n_ctx);
-    config.check_extent("vocab_size", shapes.d_vocab);
+    config.check_extent("n_layer", "num_hidden_layers", shapes.n_layer);
+    config.check_extent("n_embd", "hidden_size", shapes.d_model);
+    config.check_extent("n_positions", "max_position_embeddings", shapes.n_ctx);
+    config.check_extent("vocab_size", "vocab_size", shapes.d_vocab);
     int64_t n_inner = config.integer("n_inner", 4 * shapes.d_model);
     if (n_inner != shapes.d_mlp) {
         config.refuse(format("n_inner is %ld, the tensors say %ld", n_inner, shapes.d_mlp));
     }
-    int64_t n_head = config.integer("n_head", 0);
-    if (config.find("n_head") != nullptr && (n_head < 1 || shapes.d_model % n_head != 0)) {
+
+    // Take the heads under either of their names.
+    int64_t alias = config.integer("num_attention_heads", 0);
+    int64_t n_head = config.integer("n_head", alias);
+    bool named = config.find("n_head") != nullptr || config.find("num_attention_heads") != nullptr;
+    if (named && (n_head < 1 || shapes.d_model % n_head != 0)) {
         config.refuse(
             format("n_head is %ld, which does not divide n_embd = %ld", n_head, shapes.d_model));
+    }
+    if (named && config.find("num_attention_heads") != nullptr && alias != n_head) {
+        config.refuse(format("n_head is %ld, num_attention_heads %ld", n_head, alias));
     }
     return n_head;
 }

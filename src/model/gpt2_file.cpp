@@ -235,13 +235,25 @@ void set_heads(const Source& source, const std::string& folder, Gpt2& model) {
     Gpt2Config& c = model.config;
     std::string path = folder + "/config.json";
     int64_t stored = source.n_head(c.d_model);
-    int64_t said = is_there(path) ? heads_in_config(read_text(path), path, c) : 0;
+    int64_t said = is_there(path) ? heads_in_config(read_json_text(path), path, c) : 0;
     if (stored > 0 && said > 0 && stored != said) {
         fail(format("n_head is %ld, in the metadata of the weights %ld", said, stored), path,
              "correct the one that errs");
     }
     c.n_head = stored > 0 ? stored : said;
     if (c.n_head > 0) return;
+    if (is_there(path)) {
+        // So does Hugging Face read a config.json without that member.
+        constexpr int64_t usual = 12;
+        if (c.d_model % usual != 0) {
+            fail(format("has no n_head, and the usual %ld do not divide n_embd = %ld", usual,
+                        c.d_model),
+                 path, "add n_head to config.json");
+        }
+        c.n_head = usual;
+        model.note = format("%ld heads, the default: config.json does not say n_head", usual);
+        return;
+    }
     if (c.d_model % 64 != 0) source.refuse("has no n_head, and d_model is no multiple of 64");
     c.n_head = c.d_model / 64;
     model.note =

@@ -3,17 +3,20 @@
 #include "model/vocabulary.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "core/ensure.h"
 #include "core/files.h"
 #include "model/json.h"
 #include "model/weight_files.h"
+#include "text/utf8.h"
 
 namespace vimach {
 
 namespace {
 
 constexpr const char* remedy = own_vocabulary;
+constexpr const char* other_model = "take a model whose tokenizer is a byte-level BPE as GPT-2's";
 
 /// What the files beside the weights say.
 struct Vocabulary {
@@ -37,12 +40,29 @@ const Json& member(const Json& object, const char* name, Json::Kind kind, const 
     fail(format("has no %s of the kind that a byte-level BPE has", name), path, remedy);
 }
 
+Json read_json(const std::string& path) { return parse_json(read_json_text(path), path); }
+
 void add_ids(const Json& vocabulary, const std::string& path, Vocabulary& out) {
     if (vocabulary.kind != Json::Kind::object) fail("is not a JSON object", path, remedy);
     for (const auto& [symbol, id] : vocabulary.members) {
         out.ids.push_back({symbol, json_integer(id, path)});
     }
     out.ids_path = path;
+}
+
+/// Adds a token that came after the merges; where its name has an id already, that must be the
+/// same.
+void add_token(const std::string& symbol, int64_t id, const std::string& path, Vocabulary& out) {
+    auto there = std::ranges::find(out.ids, symbol, &NamedId::symbol);
+    if (there == out.ids.end()) {
+        out.ids.push_back({symbol, id, true});
+    } else if (there->id != id) {
+        fail(format("gives %s the id %ld, its vocabulary %ld", json_quote(symbol).c_str(), id,
+                    there->id),
+             path, remedy);
+    } else {
+        there->added = true;
+    }
 }
 
 bool has_switch(const Json& object, const char* name, const char* value) {
@@ -62,16 +82,48 @@ bool cuts_as_gpt2(const Json& step) {
 /// The parts of tokenizer.json that are read. Refuses what turns a text into bytes, or cuts it, in
 /// another way: the ids would be others, in silence.
 Json parse_tokenizer_json(const std::string& path) {
-    Json root = parse_json(read_text(path), path);
+    Json root = read_json(path);
     const Json* type = member(root, "model", Json::Kind::object, path).find("type");
     const Json *cut = root.find("pre_tokenizer"), *change = root.find("normalizer");
     if ((type != nullptr && type->text != "BPE") || cut == nullptr || !cuts_as_gpt2(*cut)) {
-        fail("is no byte-level BPE as GPT-2's", path, remedy);
+        fail("is no byte-level BPE that cuts a text as GPT-2's does", path, other_model);
     }
     if (change != nullptr && change->kind != Json::Kind::null) {
-        fail("changes a text before it cuts it (normalizer), as GPT-2's does not", path, remedy);
+        fail("changes a text before it cuts it (normalizer), as GPT-2's does not", path,
+             other_model);
     }
     return root;
+}
+
+/// Refuses what tokenizer_config.json may ask for beyond the vocabulary.
+void check_tokenizer_config(const std::string& folder, bool has_vocabulary) {
+    std::string path = folder + "/tokenizer_config.json";
+    if (!is_there(path)) return;
+    Json root = read_json(path);
+    if (has_switch(root, "add_prefix_space", "true")) {
+        fail("puts a blank before every text (add_prefix_space), as GPT-2's does not", path,
+             other_model);
+    }
+    const Json* name = root.find("tokenizer_class");
+    bool gpt2 = name == nullptr || name->text.starts_with("GPT2") ||
+                name->text.starts_with("PreTrainedTokenizer");
+    if (!gpt2 && !has_vocabulary) {
+        fail("names the tokenizer " + json_quote(name->text) + ", whose vocabulary is not here",
+             path, other_model);
+    }
+}
+
+/// Refuses vocabularies of other kinds, where the folder has no byte-level BPE.
+void refuse_other_kinds(const std::string& folder) {
+    for (const char* name : {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
+                             "vocab.txt", "bpe.codes", "added_tokens.json"}) {
+        std::string path = folder + "/" + name;
+        if (!is_there(path)) continue;
+        fail(
+            "belongs to a vocabulary that is not GPT-2's, and neither merges.txt nor "
+            "tokenizer.json is beside it",
+            path, remedy);
+    }
 }
 
 /// Merges and ids of a tokenizer.json of Hugging Face's tokenizers.
@@ -88,28 +140,52 @@ Vocabulary read_tokenizer_json(const std::string& path) {
     const Json* added = root.find("added_tokens");
     for (const Json& token : added == nullptr ? std::vector<Json>{} : added->items) {
         std::string symbol = member(token, "content", Json::Kind::string, path).text;
-        bool there = std::ranges::find(out.ids, symbol, &NamedId::symbol) != out.ids.end();
-        if (there) continue;
-        out.ids.push_back(
-            {symbol, json_integer(member(token, "id", Json::Kind::number, path), path)});
+        add_token(symbol, json_integer(member(token, "id", Json::Kind::number, path), path), path,
+                  out);
     }
     return out;
+}
+
+/// Merges and ids stand twice where tokenizer.json has companions; they must be the same.
+void check_companions(const Vocabulary& both, const Vocabulary& apart) {
+    constexpr const char* one = "keep the files that the model was trained with, move the others";
+    if (plain_merges(both.merges) != plain_merges(apart.merges)) {
+        fail("has other merges than tokenizer.json", apart.merges_path, one);
+    }
+    std::unordered_map<std::string_view, int64_t> ids;
+    for (const NamedId& named : both.ids) ids[named.symbol] = named.id;
+    for (const NamedId& named : apart.ids) {
+        auto at = ids.find(named.symbol);
+        if (at != ids.end() && at->second == named.id) continue;
+        fail("gives " + json_quote(named.symbol) + " another id than tokenizer.json",
+             apart.ids_path, one);
+    }
 }
 
 Vocabulary read_vocabulary(const std::string& folder) {
     Vocabulary out;
     std::string merges = folder + "/merges.txt", ids = folder + "/vocab.json";
-    std::string both = folder + "/tokenizer.json";
-    if (is_there(both)) {
-        if (!is_there(merges) || !is_there(ids)) return read_tokenizer_json(both);
-        parse_tokenizer_json(both);  // how it cuts holds for the other two as well
-    }
+    std::string both = folder + "/tokenizer.json", added = folder + "/added_tokens.json";
+    bool here = is_there(merges) || is_there(ids) || is_there(both);
+    check_tokenizer_config(folder, here);
+    if (!here) refuse_other_kinds(folder);
+    if (is_there(both) && (!is_there(merges) || !is_there(ids))) return read_tokenizer_json(both);
     if (is_there(merges)) {
-        out.merges = read_text(merges);
+        out.merges = without_bom(read_text(merges));
         out.merges_path = merges;
         if (plain_merges(out.merges).empty()) fail("has no merges", merges, remedy);
     }
-    if (is_there(ids)) add_ids(parse_json(read_text(ids), ids), ids, out);
+    if (is_there(ids)) add_ids(read_json(ids), ids, out);
+    if (is_there(both)) {
+        Vocabulary twice = read_tokenizer_json(both);
+        check_companions(twice, out);
+        return twice;
+    }
+    if (is_there(ids) && is_there(added)) {
+        for (const auto& [symbol, id] : read_json(added).members) {
+            add_token(symbol, json_integer(id, added), added, out);
+        }
+    }
     return out;
 }
 
@@ -153,6 +229,11 @@ Tokenizer tokenizer_of(Gpt2& model) {
                                                 : "GPT-2's tokenizer";
         fail(format("the model has a vocabulary of %ld tokens, %s one of %ld", n_row, other.c_str(),
                     n_id),
+             folder, remedy);
+    }
+    constexpr int64_t most_padded = 51'200;  // 50,257 as a multiple of 1024, the coarsest in use
+    if (v.merges_path.empty() && v.ids.empty() && n_row > most_padded) {
+        fail(format("the model has a vocabulary of %ld tokens, GPT-2's tokenizer %ld", n_row, n_id),
              folder, remedy);
     }
     if (n_id < n_row) {

@@ -9,6 +9,7 @@
 #include "core/ensure.h"
 #include "core/files.h"
 #include "model/json.h"
+#include "text/utf8.h"
 
 namespace vimach {
 
@@ -16,10 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The lines of Python that write the model of a folder anew, after a step in between.
-std::string convert(const std::string& folder, const std::string& between) {
-    return "python3 -c 'from transformers import GPT2LMHeadModel as M; " + between +
-           "m.save_pretrained(\"" + folder + "\", safe_serialization=True)'";
+constexpr const char* lfs_pull = "run git lfs pull";
+
+/// The command that writes the model of a folder anew as safetensors; `how` it is read.
+std::string convert(const std::string& folder, const char* how = "") {
+    std::string quoted = folder;
+    for (size_t at = 0; (at = quoted.find('\'', at)) != quoted.npos; at += 4) {
+        quoted.replace(at, 1, "'\\''");
+    }
+    return format(
+        "convert it: python3 -c 'import sys; from transformers import GPT2LMHeadModel as M; "
+        "f = sys.argv[1]; M.from_pretrained(f%s).save_pretrained(f, safe_serialization=True)' '%s'",
+        how, quoted.c_str());
 }
 
 /// What is in a folder without safetensors weights, if it is something known.
@@ -30,17 +39,38 @@ Foreign instead_of_weights(const std::string& folder) {
                 "merge it into its base model (peft: merge_and_unload), save that with "
                 "save_pretrained, and pass its folder"};
     }
-    for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-        if (!is_there(folder + "/" + name)) continue;
-        return {std::string("there is only ") + name + ", PyTorch's format, not safetensors",
-                "convert it: " + convert(folder, "m = M.from_pretrained(\"" + folder + "\"); ")};
-    }
+    constexpr const char* own = "fetch the model's own model.safetensors";
+    const struct {
+        const char *end, *what;
+        std::string remedy;
+    } kinds[] = {
+        {".safetensors.part", "of an interrupted download",
+         "run weights/fetch.sh again, or fetch the file again"},
+        {"pytorch_model.bin", "PyTorch's format", convert(folder)},
+        {"pytorch_model.bin.index.json", "PyTorch's format", convert(folder)},
+        {"tf_model.h5", "TensorFlow's format", convert(folder, ", from_tf=True")},
+        {"flax_model.msgpack", "Flax's format", convert(folder, ", from_flax=True")},
+        {".safetensors", "which may be the weights under another name",
+         "rename it to model.safetensors if it is"},
+        {".gguf", "a GGUF file", own},
+        {".pt", "PyTorch's format", "load it with PyTorch and save it with safetensors.torch"},
+        {".pth", "PyTorch's format", "load it with PyTorch and save it with safetensors.torch"},
+        {".bin", "a format of another program", own}};
+    std::vector<std::string> names;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
-        std::string name = entry.path().filename().string();
-        if (name.ends_with(".gguf")) {
-            return {"there is only " + name + ", a GGUF file, not safetensors",
-                    "fetch the model's own model.safetensors"};
+        names.push_back(entry.path().filename().string());
+    }
+    std::ranges::sort(names);
+    for (const auto& kind : kinds) {
+        for (const std::string& name : names) {
+            if (!name.ends_with(kind.end)) continue;
+            if (name.starts_with("model-") && name.ends_with(".safetensors")) {
+                return {"there is " + name + ", a part of a model, without the index of its parts",
+                        "fetch model.safetensors.index.json too"};
+            }
+            return {"there is only " + name + ", " + kind.what + ", not model.safetensors",
+                    kind.remedy};
         }
     }
     return {};
@@ -49,7 +79,7 @@ Foreign instead_of_weights(const std::string& folder) {
 /// The shards that an index names, each once. Their names stand for files beside it, nothing else.
 std::vector<std::string> shards(const std::string& folder, const std::string& index) {
     constexpr const char* again = "fetch the model again";
-    Json root = parse_json(read_text(index), index);
+    Json root = parse_json(read_json_text(index), index);
     const Json* map = root.find("weight_map");
     if (map == nullptr || map->kind != Json::Kind::object || map->members.empty()) {
         fail("has no weight_map", index, again);
@@ -90,7 +120,16 @@ std::string model_folder(const std::string& folder) {
 }
 
 std::vector<std::string> weight_files(const std::string& folder) {
+    if (folder.empty()) fail("the name is empty", "--model", remedy_for(folder));
     std::string found = model_folder(folder), path = found + "/model.safetensors";
+    std::error_code error;
+    if (fs::is_regular_file(found, error)) {
+        std::string parent = fs::path(folder).parent_path().string();
+        fail("is a file; a model is a folder", found,
+             !found.ends_with(".safetensors") ? remedy_for(folder)
+             : parent.empty()                 ? "pass --model ."
+                                              : "pass --model " + parent);
+    }
     if (is_there(path)) return {path};
     if (std::string index = path + ".index.json"; is_there(index)) return shards(found, index);
     Foreign other = instead_of_weights(found);
@@ -98,11 +137,19 @@ std::vector<std::string> weight_files(const std::string& folder) {
     fail("there is no model", path, remedy_for(folder));
 }
 
+std::string read_json_text(const std::string& path) {
+    std::string text(without_bom(read_text(path)));
+    if (Foreign foreign = foreign_format(text); foreign.remedy == lfs_pull) {
+        fail(foreign.what, path, foreign.remedy);
+    }
+    return text;
+}
+
 Foreign foreign_format(std::string_view first) {
     size_t letter = first.find_first_not_of(" \t\r\n");
     std::string_view text = first.substr(std::min(letter, first.size()));
     if (first.starts_with("version https://git-lfs")) {
-        return {"is a pointer of Git LFS, not the file itself", "run git lfs pull"};
+        return {"is a pointer of Git LFS, not the file itself", lfs_pull};
     }
     if (text.starts_with('<') || text.starts_with('{') || text.starts_with("Entry not found") ||
         text.starts_with("Not Found") || text.starts_with("Access to")) {
@@ -115,7 +162,7 @@ Foreign foreign_format(std::string_view first) {
         return {"is a zip archive (as PyTorch writes), not safetensors",
                 "load it with PyTorch and save it with safetensors.torch.save_file"};
     }
-    if (first.starts_with("\x80\x02") || first.starts_with("\x80\x04")) {
+    if (first.size() > 1 && first[0] == '\x80' && first[1] >= 2 && first[1] <= 5) {
         return {"is a Python pickle (as PyTorch wrote), not safetensors",
                 "load it with PyTorch and save it with safetensors.torch.save_file"};
     }

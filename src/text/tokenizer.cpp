@@ -98,8 +98,12 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where, const ch
         std::string left = symbol_bytes(text.substr(0, blank));
         std::string right = blank == text.npos ? "" : symbol_bytes(text.substr(blank + 1));
         int left_id = find_token(left), right_id = find_token(right);
-        bool known = left_id >= 0 && right_id >= 0 && find_token(left + right) < 0;
-        if (!known || offsets_.size() + 1 >= max_vocab) {
+        if (offsets_.size() + 1 >= max_vocab) {
+            fail(
+                format("has more than %zu tokens, the most that this program takes", max_vocab - 1),
+                where, "take a model with a smaller vocabulary");
+        }
+        if (left_id < 0 || right_id < 0 || find_token(left + right) >= 0) {
             fail("is not a merge of two earlier tokens into a new one",
                  where + format(", line %zu", line + 1), remedy);
         }
@@ -110,6 +114,19 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where, const ch
     // Close with the end-of-text token, which no text can produce by merging.
     end_token_ = n_token();
     append_token(end_of_text_name);
+    check_short_cut();
+}
+
+/// Whether the merges, in their order, lead from the bytes of every token to that token. GPT-2's
+/// do; those of a vocabulary that was extended by hand may not.
+void Tokenizer::check_short_cut() {
+    std::vector<int> ids;
+    for (int token = 0; token < end_token_; ++token) {
+        ids.clear();
+        encode_piece(token_bytes(token), ids);
+        if (ids.size() != 1 || ids[0] != token) return;
+    }
+    short_cut_ = true;
 }
 
 void Tokenizer::append_token(std::string_view bytes) {
@@ -159,7 +176,8 @@ void Tokenizer::renumber(std::span<const NamedId> vocabulary, const std::string&
     // Find every entry among the tokens; those that no merge makes are new ones.
     auto n_merged = static_cast<size_t>(n_token());
     std::vector<int32_t> token_of, id_of(n_merged, -1);
-    for (const auto& [symbol, id] : vocabulary) {
+    for (const auto& [symbol, id, added] : vocabulary) {
+        if (added && symbol != end_of_text_name) added_.push_back(symbol);
         if (id < 0 || static_cast<size_t>(id) >= max_vocab) {
             fail(format("the id %ld is out of range", id), where, own_vocabulary);
         }
@@ -176,7 +194,7 @@ void Tokenizer::renumber(std::span<const NamedId> vocabulary, const std::string&
         }
         token_of[id] = token;
     }
-    for (int token = 0; token < std::ssize(id_of); ++token) {
+    for (int token = 256; token < std::ssize(id_of); ++token) {
         if (id_of[token] < 0 && token != end_token_) {
             fail("it and the merges are of two vocabularies: the merges make a token that it lacks",
                  where, own_vocabulary);
@@ -209,7 +227,7 @@ void Tokenizer::name_missing() {
 
 void Tokenizer::encode_piece(std::string_view piece, std::vector<int>& ids) const {
     // Take the short cut where the whole piece is one token.
-    if (int id = find_token(piece); id >= 0) return ids.push_back(id);
+    if (int id = short_cut_ ? find_token(piece) : -1; id >= 0) return ids.push_back(id);
 
     // Begin with single bytes in a linked list.
     auto n = static_cast<int32_t>(piece.size());
@@ -265,6 +283,16 @@ void Tokenizer::encode_ordinary(std::string_view text, std::vector<int>& ids) co
     }
 }
 
+void Tokenizer::refuse_added(std::string_view text, const EncodeOptions& options) const {
+    for (const std::string& name : added_) {
+        size_t at = name.empty() ? text.npos : text.find(name);
+        if (at == text.npos) continue;
+        fail("the text contains '" + name + "', which the vocabulary adds as one token",
+             options.source + format("%s %zu", options.source.empty() ? "byte" : ", byte", at),
+             "leave it out: added tokens are not read");
+    }
+}
+
 std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
     size_t bad = options.any_bytes ? text.npos : find_invalid_utf8(text);
     if (bad != text.npos) {
@@ -272,6 +300,8 @@ std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& o
              options.source + format("%s %zu", options.source.empty() ? "byte" : ", byte", bad),
              "convert it with iconv; chapter 0 takes any bytes as they are with --bytes");
     }
+
+    refuse_added(text, options);
 
     // Cut the text at the special token if it was asked for.
     std::vector<int> ids;
@@ -283,7 +313,15 @@ std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& o
         text.remove_prefix(at + end_of_text_name.size());
     }
     encode_ordinary(text, ids);
-    for (int& id : ids) id = id_of_.empty() ? id : id_of_[id];
+    for (int& id : ids) {
+        if (id_of_.empty()) break;
+        if (id_of_[id] < 0) {
+            auto byte = static_cast<unsigned char>(bytes_[offsets_[id]]);
+            fail(format("the vocabulary has no token for the byte %02x of the text", byte),
+                 options.source, "leave the characters out that have it");
+        }
+        id = id_of_[id];
+    }
     return ids;
 }
 

@@ -22,6 +22,7 @@ struct EncodeOptions {
 struct NamedId {
     std::string symbol;
     int64_t id;
+    bool added = false;  ///< after the training of the merges, as one token wherever it stands
 };
 
 /// What mends a vocabulary that does not fit its model.
@@ -36,14 +37,15 @@ public:
               const char* remedy = "restore the file with: git checkout weights/merges.txt");
 
     /// Gives the tokens the ids of another vocabulary with the same merges. Entries that no merge
-    /// makes ("<s>") can be decoded, no text leads to them. Throws where a byte or a merge has no
-    /// id, where two tokens share one, and where one is not below 65,536.
+    /// makes ("<s>") can be decoded, no text leads to them. Throws where a merge has no id, where
+    /// two tokens share one, and where one is not below 65,536.
     void renumber(std::span<const NamedId> vocabulary, const std::string& where);
 
     /// Adds ids up to n_vocab that are no tokens and print as their number in brackets.
     void pad(int64_t n_vocab);
 
-    /// Text to ids. Text that is not UTF-8 is refused with the byte's offset.
+    /// Text to ids. Text that is not UTF-8 is refused with the byte's offset; so are bytes without
+    /// an id and added tokens, which would be one token whatever the merges say.
     std::vector<int> encode(std::string_view text, const EncodeOptions& options = {}) const;
 
     /// Ids to bytes; the bytes of a part of a text may end inside a character.
@@ -70,16 +72,20 @@ private:
     void insert_token(std::string_view bytes);
     void encode_ordinary(std::string_view text, std::vector<int>& ids) const;
     void encode_piece(std::string_view piece, std::vector<int>& ids) const;
+    void check_short_cut();
+    void refuse_added(std::string_view text, const EncodeOptions& options) const;
 
-    std::string bytes_;              // the bytes of all tokens, one after the other
-    std::vector<uint32_t> offsets_;  // token t is bytes_[offsets_[t], offsets_[t + 1])
-    std::vector<int32_t> id_of_;     // of a token that a text leads to; empty: its own number
-    std::vector<int32_t> token_of_;  // of an id; empty: the same number
-    int end_token_ = 0;              // "<|endoftext|>"
-    std::vector<uint64_t> merges_;   // hash table: left << 32 | right << 16 | merged
-    std::vector<int32_t> tokens_;    // hash table from bytes to id
-    size_t longest_ = 1;             // bytes of the longest token
-    int byte_ids_[256];              // id of each single byte
+    std::string bytes_;               // the bytes of all tokens, one after the other
+    std::vector<uint32_t> offsets_;   // token t is bytes_[offsets_[t], offsets_[t + 1])
+    std::vector<int32_t> id_of_;      // of a token that a text leads to; empty: its own number
+    std::vector<int32_t> token_of_;   // of an id; empty: the same number
+    std::vector<std::string> added_;  // what a text must not contain
+    bool short_cut_ = false;          // whether merges lead to every token from its bytes
+    int end_token_ = 0;               // "<|endoftext|>"
+    std::vector<uint64_t> merges_;    // hash table: left << 32 | right << 16 | merged
+    std::vector<int32_t> tokens_;     // hash table from bytes to id
+    size_t longest_ = 1;              // bytes of the longest token
+    int byte_ids_[256];               // id of each single byte
 };
 
 /// The tokenizer of GPT-2, from the project's weights/merges.txt.
