@@ -252,6 +252,16 @@ TEST_CASE("tokenizer: line ends of Windows change nothing") {
     CHECK_THROWS_AS(Tokenizer("a b\r\r\n", "merges.txt"), Error);
 }
 
+TEST_CASE("tokenizer: GPT-2's merges lead to every token, so whole pieces need no merging") {
+    // With a merge that nothing leads to, no short cut is taken.
+    std::string merges = read_text(find_in_project("weights/merges.txt"));
+    Tokenizer plain(merges + "Pir er\n", "m");
+    CHECK(plain.encode("Pirer") == gpt2().encode("Pirer"));
+    for (int id = 0; id < 50256; ++id) {
+        REQUIRE(plain.encode(plain.token_bytes(id), {.any_bytes = true}) == std::vector<int>{id});
+    }
+}
+
 TEST_CASE("tokenizer: merges hold in their order even for a whole piece") {
     // "a b" is merged first, so "a bc" never comes about; "ab c" does.
     Tokenizer blocked("a b\nb c\na bc\n", "test");

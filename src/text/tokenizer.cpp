@@ -70,7 +70,8 @@ size_t bytes_hash(std::string_view bytes) {
 
 // --- the vocabulary -----------------------------------------------------------------------------
 
-Tokenizer::Tokenizer(std::string_view merges, const std::string& where, const char* remedy) {
+Tokenizer::Tokenizer(std::string_view merges, const std::string& where, const char* remedy,
+                     bool short_cut) {
     // Size the hash tables to be at most half full.
     auto n_line = static_cast<size_t>(std::count(merges.begin(), merges.end(), '\n')) + 1;
     size_t n_slot = std::bit_ceil(2 * (n_line + 257));
@@ -114,11 +115,11 @@ Tokenizer::Tokenizer(std::string_view merges, const std::string& where, const ch
     // Close with the end-of-text token, which no text can produce by merging.
     end_token_ = n_token();
     append_token(end_of_text_name);
-    check_short_cut();
+    short_cut_ = short_cut;
+    if (!short_cut) check_short_cut();
 }
 
-/// Whether the merges, in their order, lead from the bytes of every token to that token. GPT-2's
-/// do; those of a vocabulary that was extended by hand may not.
+/// Merges that were extended by hand may not lead to every token.
 void Tokenizer::check_short_cut() {
     std::vector<int> ids;
     for (int token = 0; token < end_token_; ++token) {
@@ -344,7 +345,7 @@ std::string Tokenizer::decode(std::span<const int> ids) const {
 
 Tokenizer load_tokenizer() {
     std::string path = project_file("weights/merges.txt");
-    return Tokenizer(read_text(path), path);
+    return Tokenizer(read_text(path), path, restore_merges, true);
 }
 
 std::vector<TokenGroup> group_by_character(const Tokenizer& tokenizer, std::span<const int> ids) {
