@@ -329,6 +329,9 @@ TEST_CASE("laminar: a run's hash changes with its settings and its windows") {
     other = shape;
     other.n_cut = 1;
     CHECK(hash(other, {0, 16}) != here);
+    other = shape;
+    other.model.n_head = 2;  // config.json says it, the weights do not
+    CHECK(hash(other, {0, 16}) != here);
 }
 
 TEST_CASE("laminar: the plan's memory, and what is said of a scaled run") {

@@ -77,6 +77,7 @@ TEST_CASE("chapter 3: bad input gets one line that names the place and the remed
         "the article has 3 tokens, 256 are needed");
     check_refused("$L --preset course --tokens 20000", 1, "tokens, 19968 are needed");
     check_refused("touch f; $L --quick --out f/x", 1, "--out");
+    check_refused("timeout 5 $L --quick --out /proc", 1, "/proc");  // before any work
 }
 
 TEST_CASE("chapter 3: a page in another language, with other marks") {
@@ -119,6 +120,16 @@ TEST_CASE("chapter 3: finished layers of another run are refused, and --fresh fo
     }
     CHECK_MESSAGE(n_refused == 4, outcome.out);
     CHECK(outcome.out.ends_with("\n0\n"));
+}
+
+TEST_CASE("chapter 3: finished layers stay where the report cannot be written") {
+    // claims.tsv is among the last files, and a folder of its name is in the way.
+    Outcome outcome = run(
+        "mkdir -p k/claims.tsv; $L $SMALL --out k 2>&1 >/dev/null | tail -n 1; ls k | grep layers; "
+        "rmdir k/claims.tsv; $L $SMALL --out k 2>&1 >/dev/null | grep -c 'from the interrupted'; "
+        "ls k | grep -c layers");
+    check_contains(outcome.out, "k/claims.tsv");
+    CHECK_MESSAGE(outcome.out.ends_with("\nlayers.tsv\n6\n0\n"), outcome.out);
 }
 
 TEST_CASE("chapter 3: a finished layer that was changed is refused with its file and line") {

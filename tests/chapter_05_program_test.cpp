@@ -161,6 +161,7 @@ TEST_CASE("chapter 5: bad input gets one line that names the place and the remed
     check_refused("printf '\\n\\nWe saw him.\\377\\n' > a; $C --him a", 1, "a, line 3");
     check_refused("$C --preset lecture", 2, "use document or notebook");
     check_refused("$C --layer 12", 2, "from 0 to 11");
+    check_refused("$C --him - --her - < $H", 2, "standard input can be read once (--her)");
     check_refused("$C --words him", 2, "'him' is not two words (--words)");
     check_refused("$C --words him,", 2, "' ' is 0 tokens, not one (--words)");
     check_refused("$C --words him,Nebuchadnezzar", 2, "' Nebuchadnezzar' is ");

@@ -51,6 +51,17 @@ TEST_CASE("page: a run that only prints a table states nothing and writes nothin
     CHECK(!project.has("out/index.html"));
 }
 
+TEST_CASE("page: an earlier report never stands beside this run's numbers") {
+    Project project;
+    project.write_claims(claim_rows);
+    run_page({}, [](Page& page) { state_claims(page); });
+    REQUIRE(project.has("out/07/report.html"));
+    std::filesystem::remove(project.file("out/07/claims.tsv"));
+    std::filesystem::create_directories(project.file("out/07/claims.tsv"));
+    check_contains(error_of_run([](Page& page) { state_claims(page); }), "claims.tsv");
+    CHECK(!project.has("out/07/report.html"));
+}
+
 TEST_CASE("page: claims.tsv holds what was stated") {
     Project project;
     project.write_claims(claim_rows);

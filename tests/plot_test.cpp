@@ -33,6 +33,13 @@ TEST_CASE("histogram: every value within the range counts once, both ends includ
     CHECK(outline.y.back() == 0);
 }
 
+TEST_CASE("plot: an interval without ends leaves its cells empty") {
+    double inf = std::numeric_limits<double>::infinity();
+    Series one[] = {{"one run", {0}, {2}, {-inf}, {inf}}};
+    Figure figure = draw_lines({.title = "t", .x_label = "x", .y_label = "y"}, one);
+    CHECK(figure.data.rows[0] == std::vector<std::string>{"0", "2", "", ""});
+}
+
 TEST_CASE("plot: the axis holds both ends of every interval") {
     std::vector<Series> series = {{.name = "up", .x = {1, 2}, .y = {1, 2}}};
     series[0].low = {0, 1};

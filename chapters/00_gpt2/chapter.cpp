@@ -11,7 +11,6 @@
 #include <cstdio>
 
 #include "core/ensure.h"
-#include "core/files.h"
 #include "figures.h"
 #include "math/vector_ops.h"
 #include "model/generate.h"
@@ -21,6 +20,7 @@
 #include "show/html.h"
 #include "show/page.h"
 #include "show/progress.h"
+#include "text/prose.h"
 
 namespace vimach::ch00 {
 
@@ -124,8 +124,8 @@ void chapter(const Options& options, Page& page) {
     if (options.has("--top-k") && settings.sampling.temperature == 0) {
         throw UsageError("nothing is drawn at temperature 0", "--top-k", "pass --temperature too");
     }
-    std::vector<int> ids =
-        tokenizer.encode(read_input(path), {.any_bytes = options.has("--bytes"), .source = path});
+    EncodeOptions how = {.any_bytes = options.has("--bytes"), .source = path};
+    std::vector<int> ids = tokenizer.encode(read_prose(path, how.any_bytes), how);
     if (options.has("--ids")) return page.discard(), print_ids(ids);
     if (ids.size() < 2) {
         fail(format("the text has %s; a loss needs 2 tokens", ids.empty() ? "no token" : "1 token"),
@@ -148,7 +148,7 @@ void chapter(const Options& options, Page& page) {
     read_weights(model);
 
     page.step("Follow the data: what can be tapped in each block N, as blocks.N.NAME.");
-    page.figure(flow_figure(read_text(chapter_file(info, "data/flow.txt"))));
+    page.figure(flow_figure(read_prose(chapter_file(info, "data/flow.txt"))));
     page.say(tap_list());
 
     page.step("Take each token's loss: -ln of the probability that the model gave it, in nats.");

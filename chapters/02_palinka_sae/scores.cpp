@@ -42,16 +42,34 @@ std::map<int, std::vector<int64_t>> positions(const std::vector<int>& passage) {
     return out;
 }
 
-/// The words of a file, one a line, without blanks around them; empty lines are skipped.
-std::vector<std::string> read_words(const std::string& file) {
-    std::string text(without_bom(file));
+/// How often a word stands in the text behind neither a blank nor a letter: at the beginning of a
+/// line, behind a quotation mark or a bracket.
+int64_t count_bare(std::string_view text, std::string_view word) {
+    auto in_word = [&](size_t at) {
+        while (at > 0 && (text[at] & 0xC0) == 0x80) --at;  // to the beginning of a code point
+        uint32_t c = read_code_point(text, at).value;
+        return c < 0x80 ? is_letter(text[at]) : c >= 0xC0 && (c < 0x2000 || c > 0x206F);
+    };
+    int64_t n = 0;
+    for (size_t at = 0; (at = text.find(word, at)) != text.npos; at += word.size()) {
+        bool bare = at == 0 || (text[at - 1] != ' ' && !in_word(at - 1));
+        size_t end = at + word.size();
+        n += bare && (end == text.size() || !in_word(end)) ? 1 : 0;
+    }
+    return n;
+}
+
+/// The words of a file, one a line, without blanks around them, each once; empty lines are skipped.
+std::vector<std::string> read_words(const std::string& text) {
     std::vector<std::string> words;
     for (size_t at = 0; at < text.size();) {
         size_t end = std::min(text.find('\n', at), text.size());
         std::string line = text.substr(at, end - at);
         size_t first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
-        if (first != std::string::npos) words.push_back(line.substr(first, last - first + 1));
         at = end + 1;
+        if (first == std::string::npos) continue;
+        std::string word = line.substr(first, last - first + 1);
+        if (std::ranges::find(words, word) == words.end()) words.push_back(word);
     }
     return words;
 }
@@ -75,14 +93,21 @@ Topic find_topic(const Tokenizer& tokenizer, const std::string& words,
                  const std::vector<int>& passage, const std::string& source) {
     Topic topic;
     std::map<int, std::vector<int64_t>> where = positions(passage);
+    std::string text = tokenizer.decode(passage);
     for (const std::string& word : read_words(words)) {
         std::vector<int> ids = tokenizer.encode(" " + word, {.source = source});
         if (ids.size() > 1) {
             topic.remarks.push_back(
                 format("'%s' is %zu tokens; the first one is used", word.c_str(), ids.size()));
         }
+        if (int64_t n = count_bare(text, word); n > 0) {
+            topic.remarks.push_back(format(
+                "'%s' stands %ld times without a blank before it; that is another token and does "
+                "not count",
+                word.c_str(), n));
+        }
         if (!where.contains(ids[0])) {
-            topic.remarks.push_back("'" + word + "' does not occur in the passage");
+            topic.remarks.push_back("'" + word + "' does not occur after a blank in the passage");
         } else if (std::ranges::find(topic.ids, ids[0]) == topic.ids.end()) {
             topic.ids.push_back(ids[0]);
             for (int64_t at : where[ids[0]]) topic.tokens.push_back(at);

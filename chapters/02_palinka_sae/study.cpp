@@ -9,6 +9,7 @@
 #include "math/stats.h"
 #include "model/gpt2_file.h"
 #include "model/vocabulary.h"
+#include "text/prose.h"
 
 namespace vimach::ch02 {
 
@@ -17,7 +18,7 @@ Study read_study(const Options& options, Page& page, const ChapterInfo& info,
     std::string path = options.text("--text", chapter_file(info, "data/passage.txt"));
     Gpt2 model = load_gpt2(options.text("--model", "weights/nano"));
     Tokenizer tokenizer = tokenizer_of(model);
-    std::vector<int> ids = tokenizer.encode(read_input(path), {.source = path});
+    std::vector<int> ids = tokenizer.encode(read_prose(path), {.source = path});
     auto n_token = static_cast<int64_t>(ids.size());
     if (n_token < 8 || n_token > model.config.n_ctx) {
         fail(format("the passage has %ld tokens, the model takes 8 to %ld", n_token,
@@ -27,7 +28,7 @@ Study read_study(const Options& options, Page& page, const ChapterInfo& info,
     int64_t n_layer = model.config.n_layer;
     int64_t layer = options.integer("--layer", n_layer / 2, 0, n_layer - 1);
     std::string words = options.text("--words", chapter_file(info, "data/words.txt"));
-    Topic topic = find_topic(tokenizer, read_input(words), ids, words);
+    Topic topic = find_topic(tokenizer, read_prose(words), ids, words);
     std::vector<TokenKind> kinds;
     for (int id : ids) kinds.push_back(kind_of(tokenizer.token_bytes(id)));
     page.model(model.source);
@@ -60,7 +61,7 @@ Tensor tapped_rows(const Study& study) {
 
 std::vector<int> unseen_text(const Study& study) {
     std::string path = project_file("chapters/00_gpt2/data/text.txt");
-    std::vector<int> ids = study.tokenizer.encode(read_input(path), {.source = path});
+    std::vector<int> ids = study.tokenizer.encode(read_prose(path), {.source = path});
     ids.resize(std::min(ids.size(), static_cast<size_t>(study.model.config.n_ctx)));
     return ids;
 }

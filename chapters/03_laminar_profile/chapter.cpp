@@ -240,7 +240,7 @@ void chapter(const Options& options, Page& page) {
     page.figure(published_figure());
     page.answer(answer(p), opening_figure(p));
     write_csv(out + "/laminar.csv", long_table(p));
-    store.finish();
+    page.finish(), store.finish();  // the work of hours goes only once it is reported
 }
 
 }  // namespace vimach::ch03

@@ -15,6 +15,7 @@
 #include "model/gpt2_file.h"
 #include "model/vocabulary.h"
 #include "text/html_text.h"
+#include "text/prose.h"
 
 namespace vimach::ch04 {
 
@@ -153,7 +154,7 @@ namespace {
 std::vector<int> read_ids(const Options& options, const Tokenizer& tokenizer) {
     if (options.has("--text")) {
         std::string path = options.text("--text", "");
-        return tokenizer.encode(read_input(path), {.source = path});
+        return tokenizer.encode(read_prose(path), {.source = path});
     }
     std::string path = project_file("chapters/03_laminar_profile/data/led.html");
     return tokenizer.encode(read_article(read_text(path), PageForm::text, path));

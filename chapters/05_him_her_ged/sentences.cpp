@@ -8,8 +8,7 @@
 #include <map>
 
 #include "core/ensure.h"
-#include "core/files.h"
-#include "text/utf8.h"
+#include "text/prose.h"
 
 namespace vimach::ch05 {
 
@@ -77,7 +76,7 @@ Words read_words(const std::string& option, const Tokenizer& tokenizer) {
 
 std::vector<Sentence> read_sentences(const std::string& path, const Tokenizer& tokenizer,
                                      const std::string& word, int64_t n_ctx) {
-    std::string text(without_bom(read_input(path)));
+    std::string text = read_prose(path);
     std::vector<Sentence> sentences;
     size_t number = 1;
     for (size_t at = 0; at < text.size(); ++number) {
@@ -128,6 +127,9 @@ SentencePairs read_sentence_pairs(const Options& options, const ChapterInfo& inf
     Words words = read_words(options.text("--words", "him,her"), tokenizer);
     std::string him = options.text("--him", chapter_file(info, "data/him.txt"));
     std::string her = options.text("--her", chapter_file(info, "data/her.txt"));
+    if (him == "-" && her == "-") {
+        throw UsageError("standard input can be read once", "--her", "give one of the two a file");
+    }
     SentencePairs sentences = {read_sentences(him, tokenizer, words.him, n_ctx),
                                read_sentences(her, tokenizer, words.her, n_ctx),
                                words,

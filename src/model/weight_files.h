@@ -19,8 +19,8 @@ std::string model_folder(const std::string& folder);
 /// The command that brings the model of a folder.
 std::string remedy_for(const std::string& folder);
 
-/// The text of a JSON file of a model's folder, without a byte order mark. Throws where git has left
-/// only a pointer to it.
+/// The text of a JSON file of a model's folder, without a byte order mark. Throws where git has
+/// left only a pointer to it.
 std::string read_json_text(const std::string& path);
 
 /// What a file is that should be safetensors, by its first bytes, with what mends it; both empty

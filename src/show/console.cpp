@@ -206,7 +206,10 @@ std::string output_folder(const Options& options, const ChapterInfo& info) {
     std::string folder = options.text("--out", "out/" + std::string(info.name).substr(0, 2));
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    if (!error && std::filesystem::is_directory(folder, error)) return folder;
+    if (!error && std::filesystem::is_directory(folder, error)) {
+        OutputFile probe(folder + "/report.html");  // throws now, not after the work
+        return folder;
+    }
     fail("cannot create the folder", folder, "choose another with --out");
 }
 

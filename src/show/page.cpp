@@ -289,13 +289,16 @@ void Page::finish() {
     }
     write_files();
     announce_report(folder_);
+    discarded_ = true;  // nothing is left to do
 }
 
 void Page::write_files() const {
-    // Remove the numbers of figures and tables that only an earlier run had.
+    // Remove an earlier run's page, so that it never stands beside this run's numbers, and the
+    // numbers of figures and tables that only that run had.
+    std::error_code ignored;
+    std::filesystem::remove(folder_ + "/report.html", ignored);
     for (int number = 1; number < 100; ++number) {
         for (const std::string& file : {figure_file(number), table_file(number)}) {
-            std::error_code ignored;
             bool is_new = std::ranges::find(numbers_, file, &Numbers::file) != numbers_.end();
             if (!is_new) std::filesystem::remove(folder_ + "/" + file, ignored);
         }

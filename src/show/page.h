@@ -72,7 +72,8 @@ public:
     /// Prints a table and nothing else.
     void only(const Table& table);
 
-    /// Prints the verdicts and writes all files. Throws where a claim was never stated.
+    /// Prints the verdicts and writes all files; run_chapter does it at the end, where a chapter
+    /// has not done it before. Throws where a claim was never stated.
     void finish();
 
 private:

@@ -41,23 +41,6 @@ bool is_mhtml(std::string_view page) {
     return is_mail && find_any_case(page.substr(0, 4096), "mime-version:", 0) != page.npos;
 }
 
-/// Refuses bytes that are no page of one byte a letter or UTF-8.
-void refuse_packed(std::string_view page, const std::string& where) {
-    for (const Magic& magic : magics) {
-        if (!page.starts_with(magic.bytes)) continue;
-        fail(std::string("the page is ") + magic.name, where, magic.remedy);
-    }
-    // Without a mark, UTF-16 shows by a zero beside its first letter.
-    if (page.size() >= 2 && (page[0] == '\0') != (page[1] == '\0')) {
-        const char* order = page[0] == '\0' ? "BE" : "LE";
-        fail("the page is UTF-16, not UTF-8", where,
-             format("convert it: iconv -f UTF-16%s -t UTF-8", order));
-    }
-    if (!is_mhtml(page)) return;
-    fail("the page is MHTML, packed as a mail", where,
-         "save it as a web page (HTML), not as a single file (.mht, .mhtml)");
-}
-
 /// The value of the first charset= in one tag, in quotes or none; "" where there is none.
 std::string charset_in(std::string_view tag) {
     for (size_t at = 0; (at = find_any_case(tag, "charset", at)) != tag.npos;) {
@@ -98,8 +81,23 @@ bool is_any_of(std::string_view name, std::initializer_list<std::string_view> na
 
 }  // namespace
 
+Packed packed_as(std::string_view bytes) {
+    for (const Magic& magic : magics) {
+        if (bytes.starts_with(magic.bytes)) return {magic.name, magic.remedy};
+    }
+    // Without a mark, UTF-16 shows by a zero beside its first letter.
+    if (bytes.size() >= 2 && (bytes[0] == '\0') != (bytes[1] == '\0')) {
+        const char* order = bytes[0] == '\0' ? "BE" : "LE";
+        return {"UTF-16, not UTF-8", format("convert it: iconv -f UTF-16%s -t UTF-8", order)};
+    }
+    if (!is_mhtml(bytes)) return {};
+    return {"MHTML, packed as a mail",
+            "save it as a web page (HTML), not as a single file (.mht, .mhtml)"};
+}
+
 std::string page_as_utf8(std::string_view page, const std::string& where) {
-    refuse_packed(page, where);
+    Packed packed = packed_as(page);
+    if (!packed.name.empty()) fail("the page is " + packed.name, where, packed.remedy);
     std::string declared = declared_encoding(page);
     std::string remedy = "convert it: iconv -f " +
                          std::string(matches(declared, 0, "x-") ? declared.substr(2) : declared) +
@@ -112,7 +110,8 @@ std::string page_as_utf8(std::string_view page, const std::string& where) {
     }
     size_t bad = find_invalid_utf8(page);
     if (bad == page.npos) return std::string(page);
-    if (declared.empty() || is_any_of(declared, {"utf-8", "utf8"})) {
+    // Who can read the declaration "utf-16" byte by byte is not reading UTF-16.
+    if (declared.empty() || is_any_of(declared, {"utf-8", "utf8", "utf-16", "utf-16le"})) {
         fail(format("byte %zu is not UTF-8, and the page declares no other encoding", bad), where,
              "find out its encoding (a browser shows it), then: iconv -f ENCODING -t UTF-8");
     }

@@ -1,10 +1,11 @@
-// Entities and Windows-1252; see text/html_entities.h. Most of HTML 4's names follow one another
-// in Unicode as well, so a table is a list of names and the code point of the first.
+// Entities and Windows-1252; see text/html_entities.h. Most names follow one another in Unicode as
+// well, so a table is a list of names and the code point of the first.
 #include "text/html_entities.h"
 
 #include <algorithm>
 #include <charconv>
 
+#include "text/ascii.h"
 #include "text/utf8.h"
 
 namespace vimach {
@@ -15,11 +16,13 @@ namespace {
 struct NameRun {
     uint32_t first;
     std::string_view names;
+    bool open = false;  ///< whether they hold without a semicolon, as HTML 2's do
 };
 
 constexpr NameRun runs[] = {
-    {34, "quot - - - amp apos"},
-    {60, "lt - gt"},
+    {34, "quot - - - amp", true},
+    {39, "apos"},
+    {60, "lt - gt", true},
     {160,
      "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn "
      "sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave "
@@ -27,10 +30,18 @@ constexpr NameRun runs[] = {
      "Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute "
      "THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml "
      "igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave "
-     "uacute ucirc uuml yacute thorn yuml"},
-    {338, "OElig oelig"},
-    {352, "Scaron scaron"},
-    {376, "Yuml"},
+     "uacute ucirc uuml yacute thorn yuml",
+     true},
+    {256,
+     "Amacr amacr Abreve abreve Aogon aogon Cacute cacute Ccirc ccirc Cdot cdot Ccaron ccaron "
+     "Dcaron dcaron Dstrok dstrok Emacr emacr - - Edot edot Eogon eogon Ecaron ecaron Gcirc gcirc "
+     "Gbreve gbreve Gdot gdot Gcedil - Hcirc hcirc Hstrok hstrok Itilde itilde Imacr imacr - - "
+     "Iogon iogon Idot imath IJlig ijlig Jcirc jcirc Kcedil kcedil kgreen Lacute lacute Lcedil "
+     "lcedil Lcaron lcaron Lmidot lmidot Lstrok lstrok Nacute nacute Ncedil ncedil Ncaron ncaron "
+     "napos ENG eng Omacr omacr - - Odblac odblac OElig oelig Racute racute Rcedil rcedil Rcaron "
+     "rcaron Sacute sacute Scirc scirc Scedil scedil Scaron scaron Tcedil tcedil Tcaron tcaron "
+     "Tstrok tstrok Utilde utilde Umacr umacr Ubreve ubreve Uring uring Udblac udblac Uogon uogon "
+     "Wcirc wcirc Ycirc ycirc Yuml Zacute zacute Zdot zdot Zcaron zcaron"},
     {402, "fnof"},
     {710, "circ"},
     {732, "tilde"},
@@ -84,6 +95,23 @@ uint32_t find_name(std::string_view wanted) {
     return 0;
 }
 
+/// The longest name that `text` begins with and that needs no semicolon.
+Entity find_open_name(std::string_view text) {
+    Entity longest;
+    for (const NameRun& run : runs) {
+        uint32_t value = run.first;
+        for (size_t at = 0; run.open && at < run.names.size(); ++value) {
+            size_t end = std::min(run.names.find(' ', at), run.names.size());
+            std::string_view name = run.names.substr(at, end - at);
+            if (name != "-" && name.size() + 1 > longest.length && text.starts_with(name)) {
+                longest = {value, name.size() + 1};
+            }
+            at = end + 1;
+        }
+    }
+    return longest;
+}
+
 /// What a number stands for: bytes 128 to 159 are read as Windows-1252, as browsers do, and what
 /// is no character becomes U+FFFD.
 uint32_t numbered(uint32_t value) {
@@ -112,9 +140,9 @@ Entity read_entity(std::string_view text, size_t at) {
     }
 
     size_t end = rest.substr(0, longest).find(';');
-    if (end == rest.npos || end == 0 || rest[0] == '-') return {};
-    uint32_t value = find_name(rest.substr(0, end));
-    return value == 0 ? Entity{} : Entity{value, end + 2};
+    if (rest.empty() || !is_letter(rest[0])) return {};
+    uint32_t value = end == rest.npos ? 0 : find_name(rest.substr(0, end));
+    return value == 0 ? find_open_name(rest) : Entity{value, end + 2};
 }
 
 uint32_t windows_1252(unsigned char byte) {

@@ -70,6 +70,10 @@ class Scanner {
 public:
     explicit Scanner(std::string_view html) : html_(html) {}
 
+    /// Where a comment, script, style or quoted value begins that never ends, after text(); or
+    /// npos.
+    size_t unclosed() const { return unclosed_; }
+
     /// The text from `begin` on.
     std::string text(size_t begin) {
         begin_ = begin;
@@ -113,7 +117,7 @@ private:
     bool skip_markup() {
         hidden_ = false;
         if (matches(html_, at_, "<!--")) {
-            hidden_ = skip_past("-->", at_ + 2);  // "<!-->" is a whole comment
+            skip_comment();
             return true;
         }
         char next = peek(1), after = peek(2);
@@ -128,6 +132,20 @@ private:
         return false;
     }
 
+    /// Moves behind the end of a comment, "-->" or "--!>"; "<!-->" is a whole one.
+    void skip_comment() {
+        size_t from = at_;
+        for (size_t at = from + 2; (at = html_.find("--", at)) != html_.npos; ++at) {
+            size_t end = at + (at >= from + 4 && matches(html_, at + 2, "!>") ? 3 : 2);
+            if (end >= html_.size() || html_[end] != '>') continue;
+            hidden_ = true;
+            at_ = end + 1;
+            return;
+        }
+        unclosed_ = from;
+        at_ = html_.size();
+    }
+
     /// Skips a tag with its attributes, and what stands inside a script or a style.
     void skip_tag() {
         bool closing = peek(1) == '/';
@@ -139,7 +157,9 @@ private:
         if (is_block(name)) note_gap(newline);
         if (name == "td" || name == "th") note_gap(blank);
         if (closing || (name != "script" && name != "style")) return;
+        size_t from = at_;
         hidden_ = skip_past("</" + name, at_) && skip_past(">", at_);
+        if (!hidden_) unclosed_ = from;
     }
 
     /// Moves behind the '>' of a tag; one inside a quoted value does not count.
@@ -148,7 +168,9 @@ private:
         while (at_ < html_.size()) {
             char c = html_[at_++];
             if (c == '>') return;
-            if (value && (c == '"' || c == '\'')) skip_past(std::string_view(&c, 1), at_);
+            size_t from = at_;
+            bool quoted = value && (c == '"' || c == '\'');
+            if (quoted && !skip_past(std::string_view(&c, 1), at_)) unclosed_ = from;
             value = c == '=' || (value && is_blank(c));
         }
     }
@@ -175,6 +197,7 @@ private:
 
     std::string_view html_;
     size_t begin_ = 0, at_ = 0;
+    size_t unclosed_ = std::string_view::npos;
     bool hidden_ = false;  // whether what was skipped last is a comment, script or style
     std::string text_;
     Gap gap_ = none;
@@ -192,7 +215,12 @@ std::string read_article(std::string_view page, PageForm form, const std::string
     if (end == shown.npos) fail("the page has no " + until + " after its " + from, where, remedy);
 
     // An article without text is as useless as markup.
-    std::string text = Scanner(std::string_view(html).substr(0, end)).text(begin);
+    Scanner scanner(std::string_view(html).substr(0, end));
+    std::string text = scanner.text(begin);
+    if (scanner.unclosed() != html.npos) {
+        fail("a comment, script, style or quoted value of the article never ends",
+             where + format(", byte %zu", scanner.unclosed()), "close it, or save the page again");
+    }
     if (text.empty()) fail("no text stands between " + from + " and " + until, where, remedy);
     return form == PageForm::text ? text : html.substr(begin, end - begin);
 }

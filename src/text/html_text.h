@@ -28,7 +28,9 @@ struct PageMarks {
 ///
 /// Text: elements that begin a line end the last one, cells are set apart by a blank, all other
 /// tags leave no trace; any run of white space, no-break and thin spaces included, is one newline
-/// or one blank. The 252 names of HTML 4 are decoded; an entity without such a name stays.
+/// or one blank. The names of HTML 4, and HTML 5's of Latin letters, are decoded; other entities
+/// stay. What never ends (a comment, a script, a quoted value) would swallow the article, and is
+/// refused.
 std::string read_article(std::string_view page, PageForm form, const std::string& where,
                          const PageMarks& marks = {});
 
