@@ -33,11 +33,11 @@ TEST_CASE("histogram: every value within the range counts once, both ends includ
     CHECK(outline.y.back() == 0);
 }
 
-TEST_CASE("plot: an interval without ends leaves its cells empty") {
+TEST_CASE("plot: an interval without ends has dashes for them") {
     double inf = std::numeric_limits<double>::infinity();
     Series one[] = {{"one run", {0}, {2}, {-inf}, {inf}}};
     Figure figure = draw_lines({.title = "t", .x_label = "x", .y_label = "y"}, one);
-    CHECK(figure.data.rows[0] == std::vector<std::string>{"0", "2", "", ""});
+    CHECK(figure.data.rows[0] == std::vector<std::string>{"0", "2", "-", "-"});
 }
 
 TEST_CASE("plot: the axis holds both ends of every interval") {

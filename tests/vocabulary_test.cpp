@@ -294,6 +294,8 @@ TEST_CASE("vocabulary: one of another kind, or of another size, is not taken for
     f.put("tokenizer_config.json",
           R"({"add_prefix_space": false, "tokenizer_class": "GPT2Tokenizer"})");
     CHECK(f.error() == "no Error was thrown");
+    f.put("tokenizer_config.json", R"({"tokenizer_class": null})");
+    CHECK(f.error() == "no Error was thrown");
     check_contains(Folder(64000).error(), "a vocabulary of 64000 tokens, GPT-2's tokenizer 50257");
 }
 

@@ -143,7 +143,7 @@ void run_model(const Gpt2& model, const std::vector<Window>& windows, Job job, R
 RunShape run_shape(const Settings& s, const Gpt2Config& c, int64_t n_layer) {
     SaeConfig sae = sae_config(s, width_of(c, s.hook), s.l1);
     return {s.hook,    c,       sae,           n_layer,           n_arm * s.n_seed, s.n_token,
-            s.n_epoch, s.n_cut, s.n_batch_row, s.n_spliced_token, s.learning_rate};
+            s.n_epoch, s.n_cut, s.n_batch_row, s.n_spliced_token, s.learning_rate,  s.draws.seed};
 }
 
 Settings read_settings(const Options& options) {

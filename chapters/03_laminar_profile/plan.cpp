@@ -83,9 +83,9 @@ std::string run_text(const RunShape& s, const RunShape& whole) {
 uint64_t run_hash(const RunShape& s, const std::vector<std::vector<Window>>& windows,
                   const std::string& model_folder) {
     std::string text =
-        format("%s %ld %ld %d %d %ld %ld %ld %ld %ld %ld %.17g", s.hook.c_str(), s.model.n_head,
-               s.sae.n_latent, s.sae.tied, s.sae.bias, s.sae.top_k, s.n_token, s.n_epoch, s.n_cut,
-               s.n_batch_row, s.n_spliced_token, s.learning_rate);
+        format("%lu %s %ld %ld %d %d %ld %ld %ld %ld %ld %ld %.17g", s.seed, s.hook.c_str(),
+               s.model.n_head, s.sae.n_latent, s.sae.tied, s.sae.bias, s.sae.top_k, s.n_token,
+               s.n_epoch, s.n_cut, s.n_batch_row, s.n_spliced_token, s.learning_rate);
     for (const auto& of_seed : windows) {
         for (Window window : of_seed) {
             for (int id : window) text += format(" %d", id);

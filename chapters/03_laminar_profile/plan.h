@@ -23,6 +23,7 @@ struct RunShape {
     int64_t n_token = 0, n_epoch = 0;  ///< rows of the residual stream; epochs of every SAE
     int64_t n_cut = 0, n_batch_row = 0, n_spliced_token = 0;
     double learning_rate = 0;
+    uint64_t seed = 0;  ///< of the first SAEs
 
     int64_t n_training() const { return n_layer * n_sae; }  ///< but for the sweep of L1
 };
@@ -37,8 +38,8 @@ double density_ceiling(const SaeConfig& sae);
 /// layers, ...; 15 epochs; scaled down: 512 of 10240 tokens".
 std::string run_text(const RunShape& here, const RunShape& whole);
 
-/// Of whatever decides the result of one SAE, but its own arm, layer and seed: settings, the
-/// windows' ids, the weights.
+/// Of whatever decides the result of one SAE, but its own arm and layer: settings, the windows'
+/// ids, the weights, the run's seed.
 uint64_t run_hash(const RunShape& shape, const std::vector<std::vector<Window>>& windows,
                   const std::string& model_folder);
 

@@ -105,8 +105,8 @@ void check_tokenizer_config(const std::string& folder, bool has_vocabulary) {
              other_model);
     }
     const Json* name = root.find("tokenizer_class");
-    bool gpt2 = name == nullptr || name->text.starts_with("GPT2") ||
-                name->text.starts_with("PreTrainedTokenizer");
+    bool gpt2 = name == nullptr || name->kind != Json::Kind::string ||
+                name->text.starts_with("GPT2") || name->text.starts_with("PreTrainedTokenizer");
     if (!gpt2 && !has_vocabulary) {
         fail("names the tokenizer " + json_quote(name->text) + ", whose vocabulary is not here",
              path, other_model);

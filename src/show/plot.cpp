@@ -3,7 +3,6 @@
 #include "show/plot.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/ensure.h"
 
@@ -228,8 +227,7 @@ std::string description(const Plot& plot) {
 
 // --- data ---------------------------------------------------------------------------------------
 
-/// Empty for what is no number: an interval of a single run has no ends.
-std::string data_number(double value) { return std::isfinite(value) ? number_text(value, 6) : ""; }
+std::string data_number(double value) { return number_text(value, 6); }
 
 /// One row per point of each series.
 Table long_table(std::span<const Series> series, const std::string& x, const std::string& y) {
