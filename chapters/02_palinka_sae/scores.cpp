@@ -102,8 +102,8 @@ Topic find_topic(const Tokenizer& tokenizer, const std::string& words,
         }
         if (int64_t n = count_bare(text, word); n > 0) {
             topic.remarks.push_back(format(
-                "'%s' stands %ld times without a blank before it; that is another token and does "
-                "not count",
+                "'%s' without a blank before it (%ld in the passage) is another token and does not "
+                "count",
                 word.c_str(), n));
         }
         if (!where.contains(ids[0])) {

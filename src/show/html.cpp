@@ -167,7 +167,7 @@ std::string shorten(const std::string& text, int columns) {
 }
 
 std::string number_text(double value, int digits) {
-    if (!std::isfinite(value)) return "-";
+    if (std::isnan(value)) return "-";
     return format("%.*g", digits, value == 0 ? 0.0 : value);
 }
 

@@ -32,7 +32,7 @@ int text_columns(std::string_view text);
 /// The text, or its beginning and "…" where it is wider than `columns`.
 std::string shorten(const std::string& text, int columns);
 
-/// "%.*g"; "-" for what is not finite.
+/// "%.*g"; "-" for NaN, "inf" and "-inf".
 std::string number_text(double value, int digits = 4);
 
 /// A table that scrolls sideways inside its own box; columns of numbers are right-aligned.

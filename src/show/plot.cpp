@@ -3,6 +3,7 @@
 #include "show/plot.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/ensure.h"
 
@@ -227,7 +228,10 @@ std::string description(const Plot& plot) {
 
 // --- data ---------------------------------------------------------------------------------------
 
-std::string data_number(double value) { return number_text(value, 6); }
+/// "-" for what cannot be drawn, such as the ends of an interval of one run.
+std::string data_number(double value) {
+    return std::isfinite(value) ? number_text(value, 6) : "-";
+}
 
 /// One row per point of each series.
 Table long_table(std::span<const Series> series, const std::string& x, const std::string& y) {
