@@ -343,9 +343,12 @@ TEST_CASE("chapter 1: claims 1e, 1f and 1g can hold, and can fail") {
         CHECK(now(1e-5, 1e-5) == Verdict::control_holds);
         CHECK(now(0.3, 2) == Verdict::not_reproduced);
     }
+}
 
+TEST_CASE("chapter 1: claim 1g can hold, and can fail") {
     auto told = [](int64_t n) {
         return verdict_of("1g", size_tells(arm_of([&](int64_t i, Run& run) {
+                              run.score.r[sine] = run.score.r[step] = 1;
                               run.score.latent[sine] = 3;
                               run.score.latent[step] = 7;
                               run.score.largest[0] = i < n ? 7 : 1;
@@ -357,8 +360,15 @@ TEST_CASE("chapter 1: claims 1e, 1f and 1g can hold, and can fail") {
     CHECK(told(9) == Verdict::undecided);
 
     // Of four active latents two have one chance in six to be the right ones.
-    Finding four = size_tells(arm_of([](int64_t, Run& run) { run.score.n_active = 4; }));
-    CHECK(four.controls[1].measure.value == doctest::Approx(1.0 / 6));
+    // Trainings in which no two latents follow the sources are not asked.
+    auto four = [](int64_t n_recovered) {
+        return size_tells(arm_of([&](int64_t i, Run& run) {
+            run.score.n_active = i < n_recovered ? 4 : 9;
+            run.score.r[sine] = run.score.r[step] = i < n_recovered ? 1 : 0.5;
+        }));
+    };
+    CHECK(four(3).controls[1].measure.value == doctest::Approx(1.0 / 6));
+    test::check_contains(four(0).measured.detail, "in no training do two latents follow");
 }
 
 TEST_CASE("chapter 1: bad input, the same digits on 1 and 2 threads, other starts, all files") {

@@ -213,13 +213,17 @@ TEST_CASE("chapter 4: claim 4c can hold, and can fail") {
         return makes_no_sense(losses, 1);
     };
     std::vector<double> text = spread(4, 8, 100), uneven(100);
-    for (size_t i = 0; i < 100; ++i) uneven[i] = i % 2 == 0 ? 1 : 24;
+    for (size_t i = 0; i < 100; ++i) uneven[i] = i % 2 == 0 ? 1 : 20;
     CHECK(sense(spread(12, 14), text).measured.value == doctest::Approx(7 / 7.5));
     CHECK(verdict_of("4c", sense(spread(12, 14), text)) == Verdict::reproduced);
     CHECK(verdict_of("4c", sense(spread(6, 8), text)) == Verdict::not_reproduced);
     CHECK(verdict_of("4c", sense(spread(7, 13), text)) == Verdict::undecided);
     // Of a text whose windows differ as much as this, ten may well be as surprising.
     CHECK(verdict_of("4c", sense(spread(13.2, 13.4), uneven)) == Verdict::control_holds);
+
+    // A model that does not tell text from random tokens has no such scale.
+    Finding blind = makes_no_sense({text, spread(13, 14.1, 100), text, spread(13, 14, 100)}, 1);
+    test::check_contains(blind.measured.detail, "random tokens cost the model no more");
 
     Finding nothing = makes_no_sense({}, 1);
     CHECK(verdict_of("4c", nothing) == Verdict::undecided);

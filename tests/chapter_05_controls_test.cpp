@@ -61,6 +61,16 @@ TEST_CASE("tokens: the mean token is that of all tokens but the first of each se
     CHECK(mean_token(sentences) == std::vector<double>{5, 6});
 }
 
+TEST_CASE("tokens: of pairs that begin alike one counts") {
+    auto pair = [](double him, bool counts) {
+        return TokenPair{Matrix(1, 1, {him}), Matrix(1, 1, {1}), 0, counts};
+    };
+    std::vector<TokenPair> tokens = {pair(-1, true), pair(-1, false), pair(2, true)};
+    Directions along(3, {1});
+    CHECK(sign_share(tokens, along).detail == "1 of 2");
+    CHECK(gap_share(tokens, along).detail == "2 of 2");
+}
+
 TEST_CASE("swapped samples go to the folds that the autoencoders know") {
     // A fold's latents say something of its training pairs alone, so no matter what they say
     // there, what is left out stays at chance.

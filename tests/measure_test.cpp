@@ -229,10 +229,11 @@ TEST_CASE("measure: ends of a bootstrap and of a null distribution") {
     check_within(tails.low, 0.00045, 0.00145, "lower tail");
     check_within(tails.high, 0.99855, 0.9995, "upper tail");
 
-    // One unit says nothing, a value that is not a number spoils the interval, a seed repeats it.
+    // Few units say nothing, a value that is not a number spoils the interval, a seed repeats it.
     CHECK(bootstrap_mean({7}, 50, 1).interval.high == infinite);
-    CHECK(bootstrap_mean({7, 7}, 50, 1).interval.high == 7);
-    CHECK(std::isnan(bootstrap_mean({1, 2, NAN}, 50, 1).interval.low));
+    CHECK(bootstrap_mean({7, 7, 8, 9}, 50, 1).interval.low == -infinite);
+    CHECK(bootstrap_mean({7, 7, 7, 7, 7}, 50, 1).interval.high == 7);
+    CHECK(std::isnan(bootstrap_mean({1, 2, NAN, 3, 4}, 50, 1).interval.low));
     CHECK(std::isnan(null_control("n", {1, NAN, 2}).measure.interval.high));
     const Sample x = {1, 2, 3, 4, 5, 6};
     Interval once = bootstrap_mean(x, 50, 3).interval;

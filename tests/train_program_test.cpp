@@ -92,6 +92,7 @@ TEST_CASE("train_nano: what cannot be trained is refused before the first step")
                                                    {"--text . --card --steps 3", "--steps"},
                                                    {"--text . --before 3", "--start"},
                                                    {"--text . --rate -1", "--rate"},
+                                                   {"--text . --rate 0", "--rate"},
                                                    {"--text . --card --rate 1", "--rate"},
                                                    {"--text . --steps 3 --start gone", "gone"},
                                                    {"--text . --steps 1 --out file/run", "file"}};
@@ -106,4 +107,19 @@ TEST_CASE("train_nano: what cannot be trained is refused before the first step")
     CHECK(brief.status == 1);
     check_contains(brief.err, "held-out");
     CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
+TEST_CASE("train_nano: a model of other tokens is read with them, and is no start") {
+    test::TempFolder folder;
+    write_texts(folder);
+    std::filesystem::create_directories(folder.file("own"));
+    std::filesystem::copy(find_in_project("weights/nano/model.safetensors"), folder.file("own"));
+    std::string merges = read_text(find_in_project("weights/merges.txt"));
+    size_t last = merges.rfind('\n', merges.size() - 2);  // the last two change places
+    size_t one = merges.rfind('\n', last - 1);
+    std::string tail = merges.substr(last + 1) + merges.substr(one + 1, last - one);
+    test::write_raw(folder.file("own/merges.txt"), merges.substr(0, one + 1) + tail);
+    Outcome start = run(folder, "--text . --steps 1 --start own --out run");
+    CHECK(start.status == 1);
+    check_contains(start.err, "is read with other tokens than GPT-2's: merges of its own");
 }

@@ -199,7 +199,7 @@ TEST_CASE("train: a step whose loss is no number leaves the weights as they were
     std::string error =
         error_of([&] { train_step(state, tiny, rank_tokens(counting_text(200), 40), grad); });
     check_contains(error, "step 1");
-    check_contains(error, "peak_rate");
+    check_contains(error, "pass a smaller --rate");
     CHECK(state.n_done == 0);
     before.W_E.data[3] = state.model.W_E.data[3] = 0;
     CHECK(gap(before, state.model) == 0);

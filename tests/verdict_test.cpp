@@ -104,6 +104,15 @@ TEST_CASE("rule: a number that is none, and one run") {
     CHECK(why(claim_of({0.8, {NAN, NAN}})) == "not measurable");
     const double one_run[] = {0.99};
     CHECK(verdict_of(claim_of(mean_measure(one_run), {behind})) == Verdict::undecided);
+    CHECK(why(claim_of(mean_measure(one_run))).starts_with("a single run gives no interval"));
+    auto first = [](std::span<const int64_t> units) { return static_cast<double>(units[0]); };
+    CHECK(why(claim_of(bootstrap_measure(4, first, 50, 1))).starts_with("too few units give no"));
+}
+
+TEST_CASE("rule: a null that the data themselves belong to is not left behind by rounding") {
+    Measure value = exact_measure(0.8 * (1 + 1e-13));
+    CHECK(verdict_of(claim_of(value, {null({0.3, 0.8})})) == Verdict::control_holds);
+    CHECK(verdict_of(claim_of(value, {null({0.3, 0.799})})) == Verdict::reproduced);
 }
 
 TEST_CASE("rule: a sample is left behind where the difference lies beyond 0") {

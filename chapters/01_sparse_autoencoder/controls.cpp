@@ -216,12 +216,17 @@ Finding is_identity(const Arm& none, const Arm& untrained) {
 }
 
 Finding size_tells(const Arm& both) {
-    Outcomes told = each(both, [](const Run& run) { return run.score.size_tells(); });
+    // Where no two latents follow the sources there are none to choose.
+    Outcomes told;
     double by_chance = 0;
     for (const Run& run : both.runs) {
+        if (!run.score.recovered()) continue;
+        told.push_back(run.score.size_tells());
         auto n = static_cast<double>(run.score.n_active);
-        by_chance += (n >= 2 ? 2 / (n * (n - 1)) : 0) / static_cast<double>(both.runs.size());
+        by_chance += n >= 2 ? 2 / (n * (n - 1)) : 0;
     }
+    if (told.empty()) return {not_measurable("in no training do two latents follow the sources")};
+    by_chance /= static_cast<double>(told.size());
     Measure measured = share_measure(told);
     return {measured,
             {exact_control("with the truth at hand", measured, 1),

@@ -91,13 +91,11 @@ Pairs pairs_at_pronoun(const Gpt2& model, int64_t layer, const SentencePairs& se
 
 /// The expansion at every token of each pair.
 std::vector<TokenPair> at_every_token(const Gpt2& model, int64_t layer,
-                                      const SentencePairs& sentences) {
-    std::vector<Matrix> him = run_sentences(model, sentences.him, expansion(layer)),
-                        her = run_sentences(model, sentences.her, expansion(layer));
+                                      const SentencePairs& pairs) {
+    std::vector<Matrix> him = run_sentences(model, pairs.him, expansion(layer)),
+                        her = run_sentences(model, pairs.her, expansion(layer));
     std::vector<TokenPair> out;
-    for (size_t i = 0; i < him.size(); ++i) {
-        out.push_back({him[i], her[i], sentences.him[i].pronoun});
-    }
+    for (size_t i = 0; i < him.size(); ++i) out.push_back({him[i], her[i], pairs.him[i].pronoun});
     return out;
 }
 
@@ -117,7 +115,8 @@ void chapter(const Options& options, Page& page) {
     page.say(rank_text(pairs));
     page.figure(covariances_figure(S, R, {"Covariances before PCA", "neuron", "neuron"}));
     Measure cured = refused(S, shrunk(R, ged.gamma));
-    page.claim("5a", beside_shrunk(refused(S, R), cured, singular_by(him.rows, him.cols)));
+    page.claim("5a", beside_shrunk(refused(S, R), cured,
+                                   singular_by(count_groups(pairs.group), him.cols)));
 
     page.step("Compress: keep the principal components V of the average covariance.");
     Pca pca = average_pca(him, her);
@@ -157,7 +156,8 @@ void chapter(const Options& options, Page& page) {
     page.claim("5c", left_out, {of_swaps, of_untrained});
 
     page.step("Run whole sentences through filters made without them, token by token.");
-    std::vector<TokenPair> tokens = left_out_tokens(at_every_token(model, layer, sentences), folds);
+    std::vector<TokenPair> tokens =
+        left_out_tokens(at_every_token(model, layer, sentences), folds, pairs.group);
     Directions filters = fold_directions(folds, Along::him_over_her, him.rows);
     page.table("Shares of pairs left out", token_table(tokens, folds));
     page.figure(pair_figure(sentences.tokens[0], tokens[0], filters[0]));

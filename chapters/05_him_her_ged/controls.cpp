@@ -100,8 +100,8 @@ Finding beside_shrunk(const Measure& measured, const Measure& when_shrunk,
 
 std::string singular_by(int64_t n_sample, int64_t n_dim) {
     if (n_sample - 1 >= n_dim) return "";
-    return format("%ld sentences give rank %ld at most, in %ld dimensions", n_sample, n_sample - 1,
-                  n_dim);
+    return format("%ld different sentences give rank %ld at most, in %ld dimensions", n_sample,
+                  n_sample - 1, n_dim);
 }
 
 Measure kept_share(const Pca& pca, const GedSettings& settings) {

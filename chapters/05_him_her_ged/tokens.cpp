@@ -7,6 +7,7 @@
 
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "sentences.h"
 #include "show/claims.h"
 
 namespace vimach::ch05 {
@@ -37,15 +38,18 @@ std::vector<double> mean_token(const std::vector<TokenPair>& sentences) {
 }
 
 std::vector<TokenPair> left_out_tokens(const std::vector<TokenPair>& sentences,
-                                       const std::vector<FoldFit>& folds) {
+                                       const std::vector<FoldFit>& folds,
+                                       const std::vector<int64_t>& group) {
     std::vector<double> centre = mean_token(sentences);
     std::vector<TokenPair> out(sentences.size());
     for (const FoldFit& fold : folds) {
         for (int64_t i : fold.test) {
             out[i] = {in_components(fold.fit, sentences[i].him, centre),
-                      in_components(fold.fit, sentences[i].her, centre), sentences[i].pronoun};
+                      in_components(fold.fit, sentences[i].her, centre), sentences[i].pronoun,
+                      false};
         }
     }
+    for (int64_t i : first_of_groups(group)) out[i].counts = true;
     return out;
 }
 
@@ -75,6 +79,7 @@ Measure gap_before(const std::vector<TokenPair>& tokens, const Directions& direc
 Outcomes gap_at_pronoun(const std::vector<TokenPair>& tokens, const Directions& directions) {
     Outcomes out;
     for (size_t i = 0; i < tokens.size(); ++i) {
+        if (!tokens[i].counts) continue;
         std::vector<double> gap = gaps(tokens[i], directions[i]);
         double largest = *std::ranges::max_element(gap);
         out.push_back(largest > 0 && gap[tokens[i].pronoun] == largest);
@@ -85,6 +90,7 @@ Outcomes gap_at_pronoun(const std::vector<TokenPair>& tokens, const Directions& 
 Outcomes opposite_signs(const std::vector<TokenPair>& tokens, const Directions& directions) {
     Outcomes out;
     for (size_t i = 0; i < tokens.size(); ++i) {
+        if (!tokens[i].counts) continue;
         int64_t t = tokens[i].pronoun;
         out.push_back(
             along(tokens[i].him, directions[i])[t] * along(tokens[i].her, directions[i])[t] < 0);

@@ -13,15 +13,18 @@ namespace vimach::ch05 {
 struct TokenPair {
     Matrix him, her;
     int64_t pronoun;
+    bool counts = true;  ///< no earlier pair is the same up to the pronoun
 };
 
 /// The mean over all tokens of all sentences but the first of each, an outlier in every text. Not
 /// the mean of the pronouns, which would put them at 0 by construction.
 std::vector<double> mean_token(const std::vector<TokenPair>& sentences);
 
-/// Every pair in the space of the components of the fold that left it out, less the mean token.
+/// Every pair in the space of the components of the fold that left it out, less the mean token. Of
+/// a group of pairs that begin alike the first counts.
 std::vector<TokenPair> left_out_tokens(const std::vector<TokenPair>& sentences,
-                                       const std::vector<FoldFit>& folds);
+                                       const std::vector<FoldFit>& folds,
+                                       const std::vector<int64_t>& group);
 
 /// A direction for every pair, in the space of its fold: [k].
 using Directions = std::vector<std::vector<double>>;
@@ -31,8 +34,8 @@ Directions fold_directions(const std::vector<FoldFit>& folds, Along which, int64
 /// 5d before: the largest |him - her| along the directions in front of the pronoun.
 Measure gap_before(const std::vector<TokenPair>& tokens, const Directions& directions);
 
-/// Pair by pair: whether the largest |him - her| of all tokens is the pronoun's (5d gap), and
-/// whether the pronouns lie on different sides of the mean token (5d sign).
+/// For every pair that counts: whether the largest |him - her| of all tokens is the pronoun's (5d
+/// gap), and whether the pronouns lie on different sides of the mean token (5d sign).
 Outcomes gap_at_pronoun(const std::vector<TokenPair>& tokens, const Directions& directions);
 Outcomes opposite_signs(const std::vector<TokenPair>& tokens, const Directions& directions);
 

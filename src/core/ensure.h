@@ -3,6 +3,10 @@
 // around the chapter (show/console), and printed as one line.
 #pragma once
 
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "verdicts rest on NaN and infinity: take -Ofast, -ffast-math and the like out of CXXFLAGS"
+#endif
+
 #include <cstdint>
 #include <stdexcept>
 #include <string>

@@ -121,7 +121,10 @@ const char* verdict_name(Verdict verdict) {
 
 bool is_beyond(const Claim& claim, const Control& control) {
     bool upwards = claim.text.at_least;
-    double value = claim.measured.value;
+
+    // A null that can draw the data as they are meets the value but for rounding: that is no more.
+    double value = claim.measured.value, rounding = 1e-9 * std::abs(value);
+    value += upwards ? -rounding : rounding;
     switch (control.kind) {
         case Control::Kind::sample:
             return upwards ? control.difference.low > 0 : control.difference.high < 0;
@@ -149,7 +152,9 @@ Ruling rule(const Claim& claim) {
         return {Verdict::undecided,
                 std::isfinite(m.interval.low)
                     ? "the threshold lies inside the interval: it takes more data"
-                    : "a single run gives no interval: it takes more runs"};
+                : m.detail.starts_with("1 ")
+                    ? "a single run gives no interval: it takes more runs"
+                    : "too few units give no interval: it takes more data"};
     }
     if (!low) {
         return {Verdict::not_reproduced, number +

@@ -118,7 +118,10 @@ Measure bootstrap_measure(int64_t n_unit, const Statistic& statistic, int64_t n_
     std::vector<int64_t> units(static_cast<size_t>(n_unit));
     std::iota(units.begin(), units.end(), 0);
     double value = statistic(units);
-    if (n_unit == 1) return {value, {-infinite, infinite}, "1 unit"};
+    if (std::isnan(value)) return {value, {value, value}};
+    if (n_unit < fewest_units) {
+        return {value, {-infinite, infinite}, format("%ld unit%s", n_unit, n_unit == 1 ? "" : "s")};
+    }
 
     // Widen the tails as far as Student's distribution and the n / (n - 1) of a variance reach.
     auto n = static_cast<double>(n_unit);

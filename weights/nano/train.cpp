@@ -17,6 +17,7 @@
 #include "core/files.h"
 #include "math/stats.h"
 #include "model/gpt2_file.h"
+#include "model/vocabulary.h"
 #include "show/console.h"
 #include "show/document.h"
 #include "show/html.h"
@@ -126,6 +127,11 @@ State begin(const Settings& s, const std::string& from) {
     if (model.config != s.config) {
         fail("is of another shape than the embedded model", from, "start with one of its own");
     }
+    tokenizer_of(model);
+    if (!model.note.empty()) {
+        fail("is read with other tokens than GPT-2's: " + model.note, from,
+             "start with a model of GPT-2's vocabulary");
+    }
     return start_with(s, model);
 }
 
@@ -183,8 +189,8 @@ void train(const Settings& s, const std::string& text, const std::string& from,
 void print_card(const std::string& text, const std::string& folder) {
     constexpr const char* prompts[] = {"The king", "She took his hand and", "In the year 1812",
                                        "The sun is"};
-    Tokenizer tokenizer = load_tokenizer();
     Gpt2 model = load_gpt2(folder);
+    Tokenizer tokenizer = tokenizer_of(model);
     print_validation(model, read_split(tokenizer, text, "validation"));
     uint64_t seed = 0;
     for (const char* prompt : prompts) {
@@ -235,7 +241,7 @@ void run(const Options& options) {
                          .n_before = options.integer("--before", 0, 0, n_step - 1),
                          .seed = static_cast<uint64_t>(
                              options.integer("--seed", 1, 0, std::numeric_limits<int>::max()))};
-    settings.peak_rate = options.real("--rate", settings.peak_rate, 0);
+    settings.peak_rate = options.real("--rate", settings.peak_rate, 1e-12);
     if (options.has("--start")) settings = continued(settings);
     train(settings, text, options.text("--start", ""), options.text("--out", "weights/trained"));
 }

@@ -186,8 +186,7 @@ Step train_step(State& state, const Settings& s, const Text& text, Gpt2& grad) {
     step.norm = clip(grad, s.most_norm);
     if (!std::isfinite(step.loss) || !std::isfinite(step.norm)) {
         fail(format("the loss is %g, the norm of its gradient %g", step.loss, step.norm),
-             format("step %ld", state.n_done + 1),
-             "lower peak_rate in weights/nano/training.h and begin again");
+             format("step %ld", state.n_done + 1), "pass a smaller --rate, and another --out");
     }
     update(state, grad, s);
     return step;
