@@ -87,6 +87,9 @@ TEST_CASE("chapter 4: rows that stand for no token can win, and the search leave
         "--quick --starts 2 --steps 3 --text t --model m --layer hidden:1 --dim 3");
     CHECK_MESSAGE(outcome.status == 0, outcome.err);
     check_contains(outcome.out, "from 50257 on stand for no token and print as [50257]");
+    size_t decoded = outcome.out.find("\nDecoded");
+    REQUIRE(decoded != std::string::npos);
+    CHECK(outcome.out.find("[502", decoded) == std::string::npos);
     size_t found = outcome.out.find("Best of the");
     REQUIRE(found != std::string::npos);
     CHECK(outcome.out.find("[502", found) == std::string::npos);

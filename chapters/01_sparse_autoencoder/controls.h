@@ -62,8 +62,8 @@ Finding edges_blunted(const Arm& both, const Arm& nudged, const Matrix& sources)
 Finding error_vanishes(const Arm& none, const Arm& untrained);
 Finding is_identity(const Arm& none, const Arm& untrained);
 
-/// 1g: share of trainings in which the two latents of largest variance are those that follow the
-/// sources. Beside it, how often two active latents at random are.
+/// 1g: of the trainings in which two latents follow the sources, the share in which they are the
+/// two of largest variance. Beside it, how often two active latents at random are.
 Finding size_tells(const Arm& both);
 
 }  // namespace vimach::ch01

@@ -48,7 +48,7 @@ Arms climb_arms(const Climber& climb, const Study& study, const Tensor& starts, 
                 const Counts& counts, uint64_t seed) {
     // Give every arm its name, its direction and its rates.
     const Target& target = study.target;
-    const Tensor& W_E = study.model.W_E;
+    Tensor W_E = token_embeddings(study.model);
     double lambda = rates.lambda, rate = rates.learning_rate, fast = rates.fast_rate;
     int64_t n_start = counts.n_start, n_dim = std::min(counts.n_dim, target.width);
     Tensor along = axis(target, n_start);

@@ -131,18 +131,17 @@ void chapter(const Options& options, Page& page) {
     page.say(text_text(text, reached));
 
     page.step("Draw vectors as wide as the embedding matrix, and climb.");
-    Tensor starts = isotropic_vectors(model.W_E, s.n_start * target.n_token, seed);
+    Tensor W_E = token_embeddings(model);
+    Tensor starts = isotropic_vectors(W_E, s.n_start * target.n_token, seed);
     Progress progress("ran", count_passes(target, s), "passes");
-    Climber climber = [&](const Gpt2& m, const Arm& arm) {
-        return climb(m, arm, s.n_step, progress);
-    };
+    Climber climber = [&](const Gpt2& m, const Arm& a) { return climb(m, a, s.n_step, progress); };
     Arms arms = climb_arms(climber, study, starts, rates, s, seed);
     const Arm& own = arms.own;
     progress.clear();
     page.table("The climb, means over starts", way_table(own.climb));
     page.say(rise_text(own, reached));
     page.figure(image_figure(own));
-    page.figure(numbers_figure(own, model.W_E));
+    page.figure(numbers_figure(own, W_E));
 
     page.step("Climb along other dimensions and directions, and with weights in random order.");
     page.table("Climbs, means over starts", arms_table(arms), growth_note);
@@ -164,11 +163,11 @@ void chapter(const Options& options, Page& page) {
     page.claim("4e rate", explodes_without_term(arms.fast_free, arms.fast));
 
     page.step("Decode each vector to its nearest token; do the same with vectors drawn at random.");
-    std::vector<int> decoded = decode(model.W_E, own.climb.theta);
-    Cosines cosines = read_cosines(model.W_E, own, s.n_noise, seed);
+    std::vector<int> decoded = decode(W_E, own.climb.theta);
+    Cosines cosines = read_cosines(W_E, own, s.n_noise, seed);
     page.table("Decoded", decoded_table(tokenizer, decoded, cosines));
-    page.say(distinct_text(decoded, decode(model.W_E, own.starts)));
-    page.figure(strip_figure(own, model.W_E, tokenizer));
+    page.say(distinct_text(decoded, decode(W_E, own.starts)));
+    page.figure(strip_figure(own, W_E, tokenizer));
     page.table("Best cosine with any token", cosine_table(cosines));
     page.figure(cosines_figure(cosines));
     page.claim("4d cosine", cosine_above_chance(cosines, seed));

@@ -61,6 +61,9 @@ Tensor axis(const Target& target, int64_t n);
 Tensor axes(const Target& target, const std::vector<int64_t>& dims);
 Tensor random_directions(const Target& target, int64_t n, uint64_t seed);
 
+/// The rows of W_E that stand for tokens.
+Tensor token_embeddings(const Gpt2& model);
+
 /// Normal vectors: of equal variance in every direction; with the mean and covariance of W_E.
 Tensor isotropic_vectors(const Tensor& W_E, int64_t n, uint64_t seed);
 Tensor matched_vectors(const Tensor& W_E, int64_t n, uint64_t seed);
