@@ -229,9 +229,7 @@ std::string description(const Plot& plot) {
 // --- data ---------------------------------------------------------------------------------------
 
 /// "-" for what cannot be drawn, such as the ends of an interval of one run.
-std::string data_number(double value) {
-    return std::isfinite(value) ? number_text(value, 6) : "-";
-}
+std::string data_number(double value) { return std::isfinite(value) ? number_text(value, 6) : "-"; }
 
 /// One row per point of each series.
 Table long_table(std::span<const Series> series, const std::string& x, const std::string& y) {
