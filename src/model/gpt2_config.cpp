@@ -110,12 +110,13 @@ int64_t heads_in_config(const std::string& text, const std::string& path,
     // Take the heads under either of their names.
     int64_t alias = config.integer("num_attention_heads", 0);
     int64_t n_head = config.integer("n_head", alias);
-    bool named = config.find("n_head") != nullptr || config.find("num_attention_heads") != nullptr;
+    bool has_alias = config.find("num_attention_heads") != nullptr;
+    bool named = has_alias || config.find("n_head") != nullptr;
     if (named && (n_head < 1 || shapes.d_model % n_head != 0)) {
         config.refuse(
             format("n_head is %ld, which does not divide n_embd = %ld", n_head, shapes.d_model));
     }
-    if (named && config.find("num_attention_heads") != nullptr && alias != n_head) {
+    if (has_alias && alias != n_head) {
         config.refuse(format("n_head is %ld, num_attention_heads %ld", n_head, alias));
     }
     return n_head;

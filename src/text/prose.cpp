@@ -12,13 +12,6 @@
 
 namespace vimach {
 
-namespace {
-
-constexpr const char* convert =
-    "convert it with iconv; chapter 0 takes any bytes as they are with --bytes";
-
-}  // namespace
-
 std::string read_prose(const std::string& path, bool any_bytes) {
     std::string text = read_input(path);
     if (any_bytes) return text;
@@ -32,11 +25,11 @@ std::string read_prose(const std::string& path, bool any_bytes) {
         return path + (line > 1 ? format(", line %ld", line) : "") + format(", byte %zu", at);
     };
     if (size_t bad = find_invalid_utf8(text); bad != text.npos) {
-        fail("the text is not UTF-8", place(bad), convert);
+        fail("the text is not UTF-8", place(bad), convert_to_utf8);
     }
     if (size_t zero = text.find('\0'); zero != text.npos) {
         fail("the text has a zero byte, as UTF-16 and files that are no text do", place(zero),
-             convert);
+             convert_to_utf8);
     }
     std::string out(without_bom(text));
     size_t first = std::min(out.find_first_not_of(" \t\r\n"), out.size());

@@ -299,9 +299,8 @@ std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& o
     if (bad != text.npos) {
         fail("the text is not UTF-8",
              options.source + format("%s %zu", options.source.empty() ? "byte" : ", byte", bad),
-             "convert it with iconv; chapter 0 takes any bytes as they are with --bytes");
+             convert_to_utf8);
     }
-
     refuse_added(text, options);
 
     // Cut the text at the special token if it was asked for.
@@ -314,8 +313,10 @@ std::vector<int> Tokenizer::encode(std::string_view text, const EncodeOptions& o
         text.remove_prefix(at + end_of_text_name.size());
     }
     encode_ordinary(text, ids);
+    if (id_of_.empty()) return ids;
+
+    // Give the tokens their ids in the model's own vocabulary.
     for (int& id : ids) {
-        if (id_of_.empty()) break;
         if (id_of_[id] < 0) {
             auto byte = static_cast<unsigned char>(bytes_[offsets_[id]]);
             fail(format("the vocabulary has no token for the byte %02x of the text", byte),

@@ -24,6 +24,10 @@ CodePoint read_code_point(std::string_view text, size_t at);
 /// Appends the code point's UTF-8 form; `value` must be valid.
 void append_utf8(std::string& out, uint32_t value);
 
+/// What mends a text that is not UTF-8.
+constexpr const char* convert_to_utf8 =
+    "convert it with iconv; chapter 0 takes any bytes as they are with --bytes";
+
 /// Byte offset of the first invalid sequence, or npos.
 size_t find_invalid_utf8(std::string_view text);
 
